@@ -1,0 +1,142 @@
+//! Every cap and period of the core in one place, with its unit last in the name.
+//!
+//! Relations between them are asserted at compile time at the end of the file. The HTTP parser's limits are
+//! a runtime choice and live in [`crate::http::Limits`].
+
+use core::time::Duration;
+
+// --- Datagrams -------------------------------------------------------------------------------------------
+
+/// UDP payload that every path is assumed to carry (the floor QUIC also uses, RFC 9000 §14).
+pub const DATAGRAM_BYTES_BASE: usize = 1200;
+/// Largest UDP payload that is ever accepted or sent: an Ethernet frame less IPv4 and UDP headers.
+pub const DATAGRAM_BYTES_MAX: usize = 1472;
+/// Datagrams in one send request; also the longest burst that pacing lets through.
+pub const BURST_DATAGRAMS_MAX: usize = 10;
+
+// --- Frames ----------------------------------------------------------------------------------------------
+
+/// Largest access unit that is carried.
+pub const FRAME_BYTES_MAX: usize = 2 << 20;
+/// Largest frame header in front of the access unit: flags, epoch, two varints, capture time.
+pub const FRAME_HEADER_BYTES_MAX: usize = 16;
+/// Fragments of one frame: the wire's 12 bits.
+pub const FRAGMENTS_PER_FRAME_MAX: usize = 4096;
+/// Largest set of parameter sets (VPS, SPS and PPS together, with start codes) that CONFIG carries.
+pub const PARAMETER_SETS_BYTES_MAX: usize = 1024;
+
+// --- Sender ----------------------------------------------------------------------------------------------
+
+/// Frames the global buffer holds at most.
+pub const GLOBAL_BUFFER_FRAMES_MAX: usize = 600;
+/// Bytes of frames since the last key frame that the global buffer holds at most.
+pub const GLOBAL_BUFFER_BYTES_MAX: usize = 12 << 20;
+/// Viewers a server can be configured for.
+pub const VIEWERS_MAX: usize = 1024;
+/// Half-open handshakes: accepted, but nothing heard over the new session yet.
+pub const HALF_OPEN_MAX: usize = 64;
+/// Half-open handshakes of one address.
+pub const HALF_OPEN_PER_ADDRESS_MAX: usize = 2;
+/// How long a half-open handshake is kept, and a duplicate INIT is answered by the same ACCEPT.
+pub const HALF_OPEN_PERIOD: Duration = Duration::from_secs(10);
+/// Bytes sent to an address that has proved nothing, per byte received from it (RFC 9000 §8).
+pub const AMPLIFICATION_FACTOR_MAX: usize = 3;
+/// How often the secret behind address cookies changes; the previous one stays good for as long.
+pub const COOKIE_SECRET_PERIOD: Duration = Duration::from_secs(120);
+/// Bytes of frames waiting for one viewer.
+pub const QUEUE_BYTES_MAX: usize = 2 << 20;
+/// Age of the oldest frame waiting for one viewer.
+pub const QUEUE_AGE_MAX: Duration = Duration::from_millis(100);
+/// The time over which a frame is spread while nothing is known about the path.
+pub const PACING_FRAME_PERIOD: Duration = Duration::from_millis(10);
+/// Ranges of withheld frames that are remembered for one viewer.
+pub const SKIP_RANGES_MAX: usize = 32;
+/// Answers to one kind of control message that wait for one viewer.
+pub const CONTROL_RETRANSMIT_MAX: usize = 8;
+
+// --- Membership ------------------------------------------------------------------------------------------
+
+/// A viewer that is silent for this long is sent no media.
+pub const STALLED_PERIOD: Duration = Duration::from_secs(2);
+/// A session that is silent for this long is over, on both sides.
+pub const IDLE_PERIOD: Duration = Duration::from_secs(10);
+/// The longest silence of a viewer while media flows.
+pub const FEEDBACK_MEDIA_PERIOD: Duration = Duration::from_millis(16);
+/// The longest silence of a viewer while nothing flows.
+pub const FEEDBACK_STILL_PERIOD: Duration = Duration::from_millis(250);
+/// The closest that two reports may follow each other, however urgent.
+pub const FEEDBACK_SPACING_MIN: Duration = Duration::from_millis(5);
+/// How often the round trip is measured once the session has settled.
+pub const PING_PERIOD: Duration = Duration::from_secs(1);
+/// How often the newest frame is named while no frame flows.
+pub const HEARTBEAT_PERIOD: Duration = Duration::from_secs(1);
+/// First wait for an answer to INIT; doubles with each try.
+pub const INIT_RETRY_FIRST: Duration = Duration::from_millis(250);
+/// Longest wait for an answer to INIT.
+pub const INIT_RETRY_MAX: Duration = Duration::from_secs(4);
+/// INITs of one attempt.
+pub const INIT_TRIES_MAX: u32 = 8;
+/// First pause before a new attempt; doubles with each one, plus up to a quarter of jitter.
+pub const RECONNECT_FIRST: Duration = Duration::from_millis(500);
+/// Longest pause before a new attempt.
+pub const RECONNECT_MAX: Duration = Duration::from_secs(8);
+/// How often CLOSE is said, if it is not answered.
+pub const CLOSE_TRIES_MAX: u32 = 3;
+/// Round-trip time that is assumed until one is measured.
+pub const RTT_INITIAL: Duration = Duration::from_millis(100);
+
+// --- Key frames ------------------------------------------------------------------------------------------
+
+/// Requests that arrive within this time of each other make one key frame.
+pub const KEY_FRAME_COALESCE_PERIOD: Duration = Duration::from_millis(30);
+/// Time in which the encoder earns the right to one more key frame.
+pub const KEY_FRAME_SPACING: Duration = Duration::from_millis(500);
+/// Key frames that may follow each other at once.
+pub const KEY_FRAME_BURST: u32 = 2;
+/// Time in which one viewer earns the right to one more key frame.
+pub const KEY_FRAME_VIEWER_SPACING: Duration = Duration::from_secs(2);
+/// Key frames that one viewer may ask for in a row.
+pub const KEY_FRAME_VIEWER_BURST: u32 = 3;
+
+// --- Receiver --------------------------------------------------------------------------------------------
+
+/// Fragments that wait unsorted.
+pub const FIRST_BUFFER_FRAGMENTS_MAX: usize = 4096;
+/// Bytes of fragments that wait unsorted.
+pub const FIRST_BUFFER_BYTES_MAX: usize = 5 << 20;
+/// Unsorted fragments that start the sorting process, unless the frame is smaller.
+pub const SORT_FRAGMENTS_THRESHOLD: usize = 32;
+/// Age of the oldest unsorted fragment that starts the sorting process.
+pub const SORT_AGE_THRESHOLD: Duration = Duration::from_millis(2);
+/// Frames that are being put together or wait for an earlier one.
+pub const SORTED_BUFFER_FRAMES_MAX: usize = 160;
+/// Bytes of frames that are being put together or wait for an earlier one.
+pub const SORTED_BUFFER_BYTES_MAX: usize = 16 << 20;
+/// After this long an incomplete frame is given up even if others need it.
+pub const REPAIR_PERIOD_MAX: Duration = Duration::from_secs(2);
+/// Shortest time to wait for a fragment that another one overtook.
+pub const REORDER_TOLERANCE_MIN: Duration = Duration::from_millis(1);
+/// Longest such time, unless the round trip is longer still.
+pub const REORDER_TOLERANCE_MAX: Duration = Duration::from_millis(40);
+/// Time after which displacement seen earlier no longer counts.
+pub const REORDER_MEMORY: Duration = Duration::from_secs(10);
+/// Packet numbers whose arrival is remembered for acknowledgement.
+pub const ARRIVALS_MAX: usize = 1024;
+/// Packet numbers that one report acknowledges below the largest.
+pub const ACK_BITS_MAX: usize = 512;
+/// Frames that one report can ask for.
+pub const NEED_MAX: usize = 32;
+/// Events that wait for the shell.
+pub const EVENTS_MAX: usize = 1024;
+
+const _: () = {
+    assert!(DATAGRAM_BYTES_BASE <= DATAGRAM_BYTES_MAX);
+    // A frame of the largest size fits the wire's fragment count at the smallest datagram.
+    assert!((FRAME_BYTES_MAX + FRAME_HEADER_BYTES_MAX).div_ceil(DATAGRAM_BYTES_BASE - 25) <= FRAGMENTS_PER_FRAME_MAX);
+    assert!(FRAME_BYTES_MAX <= QUEUE_BYTES_MAX && FRAME_BYTES_MAX <= GLOBAL_BUFFER_BYTES_MAX);
+    // Parameter sets travel in one CONFIG message, in one datagram.
+    assert!(PARAMETER_SETS_BYTES_MAX + 64 <= DATAGRAM_BYTES_BASE);
+    assert!(FIRST_BUFFER_FRAGMENTS_MAX * DATAGRAM_BYTES_BASE <= FIRST_BUFFER_BYTES_MAX);
+    assert!(ACK_BITS_MAX < ARRIVALS_MAX && ARRIVALS_MAX.is_power_of_two());
+    assert!(STALLED_PERIOD.as_micros() < IDLE_PERIOD.as_micros());
+};

@@ -1,0 +1,3 @@
+//! The `shell-client` binary.
+
+fn main() {}

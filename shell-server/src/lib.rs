@@ -1,0 +1,1 @@
+//! The touching side of the I/O line, sender: captures, encodes, binds sockets and runs the core's server machine.

@@ -1,0 +1,3 @@
+//! The `shell-server` binary.
+
+fn main() {}
