@@ -6,7 +6,9 @@ extern crate alloc;
 
 pub mod limits;
 pub mod nal;
+pub mod recv;
 pub mod rng;
+pub mod seal;
 pub mod socket;
 pub mod time;
 pub mod transmit;

@@ -1,0 +1,28 @@
+//! The viewer's half: from datagrams to access units in order.
+//!
+//! network -> **first buffer** (unordered fragments) -> *when the threshold is reached* -> **sorting process** ->
+//! **sorted buffer** (ordered frames) -> frame decoder and display, which are the shell's.
+//!
+//! [`Client`] is the machine that the shell drives; the other files are its parts.
+
+mod arrivals;
+mod attempt;
+mod client;
+mod events;
+mod first_buffer;
+mod outcome;
+mod playout;
+mod receiver;
+mod reporter;
+mod session;
+mod slot;
+mod sorted_buffer;
+mod state;
+mod tolerance;
+
+pub use client::{Client, ClientConfig};
+pub use events::{AccessUnit, ClientEvent, ClientStats, EndReason, LostReason, TimeoutReason};
+pub use first_buffer::SortTrigger;
+pub use outcome::{Abandoned, ReceiverStats};
+pub use session::StreamConfig;
+pub use state::{ClientInput, ClientState};

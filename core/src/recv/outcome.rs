@@ -1,0 +1,69 @@
+//! How a frame ends, and the counts of it.
+
+use bytes::Bytes;
+
+use crate::time::Timestamp;
+use crate::wire::media::FrameHeader;
+
+/// Why a frame was given up. Each frame ends once: released, or given up for one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Abandoned {
+    /// The sender withheld it.
+    Skipped,
+    /// Fragments of it are missing and a later frame that does not need it goes on.
+    Overtaken,
+    /// Its display deadline passed, and no other frame needs it.
+    Late,
+    /// Its repair deadline passed.
+    RepairExpired,
+    /// The frame that it refers to was not released.
+    MissingReference,
+    /// The buffer had to make room for newer frames.
+    Evicted,
+}
+
+/// A frame whose turn has come.
+#[derive(Clone, Debug)]
+pub(super) struct Released {
+    pub(super) frame_id: u64,
+    pub(super) header: FrameHeader,
+    pub(super) body: Bytes,
+    pub(super) capture: Option<Timestamp>,
+    pub(super) completed: Timestamp,
+    pub(super) late: bool,
+}
+
+/// What the receiver decided.
+#[derive(Clone, Debug)]
+pub(super) enum Outcome {
+    Released(Released),
+    Abandoned { from: u64, to: u64, reason: Abandoned },
+}
+
+/// The viewer's way back into the stream is missing since this frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stuck {
+    pub(super) first_bad: u64,
+    pub(super) last_good: Option<u64>,
+}
+
+/// Counters of the receiving pipeline; they only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReceiverStats {
+    /// Fragments accepted into the first buffer.
+    pub fragments: u64,
+    /// Fragments of frames that were finished, or that were there already.
+    pub fragments_useless: u64,
+    /// Fragments that contradict their frame.
+    pub fragments_contradicting: u64,
+    /// Times that the sorting process ran: for a complete frame, at a boundary, by count, by age.
+    pub sorts: [u64; 4],
+    /// Frames released.
+    pub frames_released: u64,
+    /// Of those, released after their display deadline.
+    pub frames_late: u64,
+    /// Frames given up, by reason in the order of [`Abandoned`].
+    pub frames_abandoned: [u64; 6],
+    /// Most bytes ever held in the sorted buffer.
+    pub held_bytes_peak: u64,
+}

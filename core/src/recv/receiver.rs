@@ -1,0 +1,339 @@
+//! From fragments to frames in order: the first buffer, the sorting process, the sorted buffer and the release rule.
+
+use alloc::collections::VecDeque;
+use core::time::Duration;
+
+use super::first_buffer::{FirstBuffer, Fragment, SortTrigger};
+use super::outcome::{Abandoned, Outcome, ReceiverStats, Released, Stuck};
+use super::playout::{Budget, ClockSync};
+use super::slot::{Placed, Slot};
+use super::sorted_buffer::{Entry, SortedBuffer};
+use crate::limits::{REORDER_TOLERANCE_MAX, REPAIR_PERIOD_MAX, SORTED_BUFFER_FRAMES_MAX};
+use crate::time::Timestamp;
+use crate::wire::media::{FragmentHeader, FrameHeader};
+
+/// Times that the release rule needs and the machine above knows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace<'a> {
+    pub(super) clock: &'a ClockSync,
+    pub(super) tolerance: Duration,
+    /// The parameter-set epoch that CONFIG announced, if it came.
+    pub(super) parameter_epoch: Option<u8>,
+}
+
+#[derive(Debug)]
+pub(super) struct Receiver {
+    first: FirstBuffer,
+    sorted: SortedBuffer,
+    pub(super) budget: Budget,
+    outcomes: VecDeque<Outcome>,
+    last_released: Option<u64>,
+    stuck: Option<Stuck>,
+    stats: ReceiverStats,
+}
+
+impl Receiver {
+    pub(super) fn new(budget: Option<Duration>) -> Self {
+        Self {
+            first: FirstBuffer::default(),
+            sorted: SortedBuffer::new(),
+            budget: Budget::new(budget),
+            outcomes: VecDeque::new(),
+            last_released: None,
+            stuck: None,
+            stats: ReceiverStats::default(),
+        }
+    }
+
+    pub(super) const fn stats(&self) -> &ReceiverStats {
+        &self.stats
+    }
+
+    pub(super) const fn last_released(&self) -> Option<u64> {
+        self.last_released
+    }
+
+    /// The lowest frame that is neither released nor given up.
+    pub(super) const fn waiting_for(&self) -> u64 {
+        self.sorted.next()
+    }
+
+    pub(super) const fn stuck(&self) -> Option<Stuck> {
+        self.stuck
+    }
+
+    pub(super) fn poll_outcome(&mut self) -> Option<Outcome> {
+        self.outcomes.pop_front()
+    }
+
+    pub(super) fn handle_fragment(
+        &mut self,
+        now: Timestamp,
+        frame_id: u64,
+        header: FragmentHeader,
+        bytes: &[u8],
+        pace: &Pace<'_>,
+    ) {
+        self.stats.fragments += 1;
+        let missing = if header.parity { None } else { self.sorted.missing(frame_id, header.count) };
+        let Some(missing) = missing else {
+            self.stats.fragments_useless += 1;
+            return;
+        };
+        let fragment = Fragment { frame_id, header, bytes, arrived: now };
+        if let Some(trigger) = self.first.push(fragment, missing) {
+            self.sort(now, trigger, pace);
+        }
+    }
+
+    /// The sender withholds frames `from..=to`.
+    pub(super) fn handle_skip(&mut self, now: Timestamp, from: u64, to: u64, pace: &Pace<'_>) {
+        self.sort(now, SortTrigger::Boundary, pace);
+        self.sorted.skip(from, to);
+        self.release(now, pace);
+        if self.sorted.any_released() && from <= self.sorted.next() {
+            self.jump(to + 1, Abandoned::Skipped);
+        }
+    }
+
+    /// The sender says that frames up to `newest` exist.
+    pub(super) fn handle_newest(&mut self, now: Timestamp, newest: u64, pace: &Pace<'_>) {
+        if !self.sorted.any_seen() {
+            // All that was sent so far is lost.
+            return self.get_stuck(newest);
+        }
+        self.make_room(now, newest);
+        self.sorted.expect_tails(newest, now);
+        self.release(now, pace);
+    }
+
+    /// The decoder could not use a frame that was released to it.
+    pub(super) fn handle_undecodable(&mut self, frame_id: u64) {
+        if self.stuck.is_none() {
+            self.stuck = Some(Stuck { first_bad: frame_id, last_good: frame_id.checked_sub(1) });
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Timestamp, pace: &Pace<'_>) {
+        if self.first.due().is_some_and(|due| due <= now) {
+            self.sort(now, SortTrigger::Age, pace);
+        }
+        self.release(now, pace);
+    }
+
+    pub(super) fn poll_timeout(&self, now: Timestamp, pace: &Pace<'_>) -> Option<Timestamp> {
+        let head = self.sorted.head().and_then(|entry| self.head_timeout(now, entry, pace));
+        [self.first.due(), head].into_iter().flatten().min()
+    }
+
+    /// The sorting process: every unsorted fragment to its place, then whatever can leave in order.
+    fn sort(&mut self, now: Timestamp, trigger: SortTrigger, pace: &Pace<'_>) {
+        let count = match trigger {
+            SortTrigger::FrameComplete => &mut self.stats.sorts[0],
+            SortTrigger::Boundary => &mut self.stats.sorts[1],
+            SortTrigger::Count => &mut self.stats.sorts[2],
+            SortTrigger::Age => &mut self.stats.sorts[3],
+        };
+        *count += 1;
+        let mut first = core::mem::take(&mut self.first);
+        first.drain(|fragment| {
+            self.make_room(now, fragment.frame_id);
+            match self.sorted.place(&fragment) {
+                Placed::New => {}
+                Placed::Duplicate => self.stats.fragments_useless += 1,
+                Placed::Contradiction => self.stats.fragments_contradicting += 1,
+            }
+        });
+        self.first = first;
+        self.stats.held_bytes_peak = self.stats.held_bytes_peak.max(self.sorted.held_bytes() as u64);
+        self.release(now, pace);
+    }
+
+    fn make_room(&mut self, now: Timestamp, frame_id: u64) {
+        while self.sorted.is_full_for(frame_id) {
+            self.give_up_head(Abandoned::Evicted);
+        }
+        if self.sorted.any_seen() && frame_id >= self.sorted.end() + SORTED_BUFFER_FRAMES_MAX as u64 {
+            self.jump(frame_id, Abandoned::Evicted);
+            self.get_stuck(frame_id);
+        }
+        self.sorted.extend_to(frame_id, now);
+    }
+
+    /// Passes over frames of which nothing is known.
+    fn jump(&mut self, frame_id: u64, reason: Abandoned) {
+        let from = self.sorted.next();
+        self.sorted.jump(frame_id);
+        if self.sorted.next() > from {
+            self.outcomes.push_back(Outcome::Abandoned { from, to: frame_id - 1, reason });
+        }
+    }
+
+    fn release(&mut self, now: Timestamp, pace: &Pace<'_>) {
+        while let Some(head) = self.sorted.head() {
+            match self.judge_head(now, head, pace) {
+                Verdict::Release => self.release_head(now, pace),
+                Verdict::GiveUp(reason) => self.give_up_head(reason),
+                Verdict::Wait => break,
+                Verdict::Stuck => {
+                    self.get_stuck(self.sorted.next());
+                    break;
+                }
+            }
+        }
+    }
+
+    fn judge_head(&self, now: Timestamp, head: &Entry, pace: &Pace<'_>) -> Verdict {
+        let (since, disposable) = match head {
+            Entry::Skipped => return Verdict::GiveUp(Abandoned::Skipped),
+            Entry::Absent { since } => (Some(*since), false),
+            Entry::Frame(slot) => {
+                if let Some(verdict) = self.judge_frame(now, slot, pace) {
+                    return verdict;
+                }
+                (slot.hole_since, slot.disposable)
+            }
+        };
+        let known_since = first_known(head);
+        if now >= known_since + REPAIR_PERIOD_MAX {
+            return Verdict::GiveUp(Abandoned::RepairExpired);
+        }
+        if disposable && now >= self.display_deadline(now, head, pace) {
+            return Verdict::GiveUp(Abandoned::Late);
+        }
+        let overdue = since.is_some_and(|since| now >= since + self.patience(pace));
+        match self.independent_of_head(pace) {
+            Some(candidate) if overdue || now >= self.display_deadline(now, candidate, pace) => {
+                Verdict::GiveUp(Abandoned::Overtaken)
+            }
+            None if overdue && !disposable => Verdict::Stuck,
+            _ => Verdict::Wait,
+        }
+    }
+
+    /// What the frame's own header says already; nothing while it does not decide.
+    fn judge_frame(&self, now: Timestamp, slot: &Slot, pace: &Pace<'_>) -> Option<Verdict> {
+        let header = slot.header()?;
+        if header.key {
+            let usable = header.parameter_sets || pace.parameter_epoch == Some(header.parameter_epoch);
+            return (slot.complete.is_some() && usable).then_some(Verdict::Release);
+        }
+        if self.reference_released(self.sorted.next(), header) {
+            return slot.complete.is_some().then_some(Verdict::Release);
+        }
+        // Before anything was released the key frame may only be late: packets reorder at the start too.
+        let patient = !self.sorted.any_released() && now < slot.first_arrival + REORDER_TOLERANCE_MAX;
+        Some(if patient { Verdict::Wait } else { Verdict::GiveUp(Abandoned::MissingReference) })
+    }
+
+    fn reference_released(&self, frame_id: u64, header: &FrameHeader) -> bool {
+        frame_id.checked_sub(u64::from(header.reference_delta)).is_some_and(|id| self.sorted.was_released(id))
+    }
+
+    /// The first complete frame behind the head that can be decoded without any frame that is not released.
+    fn independent_of_head(&self, pace: &Pace<'_>) -> Option<&Entry> {
+        self.sorted.behind_head().find_map(|(id, entry)| {
+            let Entry::Frame(slot) = entry else { return None };
+            let header = &slot.complete.as_ref()?.header;
+            let usable = header.parameter_sets || pace.parameter_epoch == Some(header.parameter_epoch);
+            let independent = if header.key { usable } else { self.reference_released(id, header) };
+            independent.then_some(entry)
+        })
+    }
+
+    fn release_head(&mut self, now: Timestamp, pace: &Pace<'_>) {
+        let frame_id = self.sorted.next();
+        let Some(Entry::Frame(slot)) = self.sorted.advance(true) else { return };
+        let Some(complete) = slot.complete else { return };
+        let capture = pace.clock.to_local(now, complete.header.capture_us);
+        if let Some(capture) = capture {
+            self.budget.observe(slot.first_arrival - capture);
+        }
+        let late = capture.is_some_and(|capture| now > capture + self.budget.get(pace.clock.rtt()));
+        self.last_released = Some(frame_id);
+        self.stats.frames_released += 1;
+        self.stats.frames_late += u64::from(late);
+        if self.stuck.is_some_and(|stuck| frame_id >= stuck.first_bad) {
+            self.stuck = None;
+        }
+        self.outcomes.push_back(Outcome::Released(Released {
+            frame_id,
+            header: complete.header,
+            body: complete.body,
+            capture,
+            completed: complete.at,
+            late,
+        }));
+    }
+
+    fn give_up_head(&mut self, reason: Abandoned) {
+        let frame_id = self.sorted.next();
+        let others_need_it = match self.sorted.advance(false) {
+            Some(Entry::Skipped) => false,
+            Some(Entry::Frame(slot)) => !slot.disposable,
+            Some(Entry::Absent { .. }) | None => reason != Abandoned::Overtaken,
+        };
+        if let Some(count) = self.stats.frames_abandoned.get_mut(reason as usize) {
+            *count += 1;
+        }
+        if others_need_it {
+            self.get_stuck(frame_id);
+        }
+        self.outcomes.push_back(Outcome::Abandoned { from: frame_id, to: frame_id, reason });
+    }
+
+    fn get_stuck(&mut self, first_bad: u64) {
+        if self.stuck.is_none() {
+            self.stuck = Some(Stuck { first_bad, last_good: self.last_released });
+        }
+    }
+
+    fn patience(&self, pace: &Pace<'_>) -> Duration {
+        if self.sorted.any_released() { pace.tolerance } else { pace.tolerance.max(REORDER_TOLERANCE_MAX) }
+    }
+
+    fn display_deadline(&self, now: Timestamp, entry: &Entry, pace: &Pace<'_>) -> Timestamp {
+        let budget = self.budget.get(pace.clock.rtt());
+        let capture = match entry {
+            Entry::Frame(slot) => slot.header().and_then(|header| pace.clock.to_local(now, header.capture_us)),
+            Entry::Absent { .. } | Entry::Skipped => None,
+        };
+        capture.unwrap_or_else(|| first_known(entry)) + budget
+    }
+
+    /// When the verdict on a waiting head may change without news.
+    fn head_timeout(&self, now: Timestamp, head: &Entry, pace: &Pace<'_>) -> Option<Timestamp> {
+        let since = match head {
+            Entry::Skipped => return None,
+            Entry::Absent { since } => Some(*since),
+            Entry::Frame(slot) => slot.hole_since,
+        };
+        let deadline = match (self.independent_of_head(pace), head) {
+            (Some(candidate), _) => Some(self.display_deadline(now, candidate, pace)),
+            (None, Entry::Frame(slot)) if slot.disposable => Some(self.display_deadline(now, head, pace)),
+            (None, _) => None,
+        };
+        let start = (!self.sorted.any_released()).then(|| first_known(head) + REORDER_TOLERANCE_MAX);
+        let give_up = Some(first_known(head) + REPAIR_PERIOD_MAX);
+        let overdue = since.map(|since| since + self.patience(pace));
+        [overdue, deadline, start, give_up].into_iter().flatten().filter(|at| *at > now).min()
+    }
+}
+
+/// What to do with the next frame in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Release,
+    GiveUp(Abandoned),
+    Wait,
+    /// Nothing that is here helps: the viewer must ask for a way back, but keeps waiting.
+    Stuck,
+}
+
+fn first_known(entry: &Entry) -> Timestamp {
+    match entry {
+        Entry::Frame(slot) => slot.first_arrival,
+        Entry::Absent { since } => *since,
+        Entry::Skipped => Timestamp::ZERO,
+    }
+}

@@ -1,0 +1,326 @@
+//! A session that the server accepted: packets in, frames, reports and times out.
+
+use alloc::collections::VecDeque;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::arrivals::{Arrival, Arrivals};
+use super::outcome::Outcome;
+use super::playout::ClockSync;
+use super::receiver::{Pace, Receiver};
+use super::reporter::Reporter;
+use super::tolerance::ReorderTolerance;
+use crate::limits::{CLOSE_TRIES_MAX, IDLE_PERIOD, PING_PERIOD, RTT_INITIAL};
+use crate::nal::Codec;
+use crate::seal::{Channel, OpenError, Seal};
+use crate::time::Timestamp;
+use crate::wire::control::{Config, Control, Messages};
+use crate::wire::long::SessionParameters;
+use crate::wire::media::FragmentHeader;
+use crate::wire::{CloseCode, Reader, WireError, frame_id_full};
+
+/// Clock samples that are taken quickly at the start.
+const QUICK_PINGS: u16 = 5;
+const QUICK_PING_PERIOD: Duration = Duration::from_millis(50);
+
+/// What the server said about the stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamConfig {
+    /// Codec of the stream.
+    pub codec: Codec,
+    /// Picture width, pixels; 0 while unknown.
+    pub width: u16,
+    /// Picture height, pixels; 0 while unknown.
+    pub height: u16,
+    /// Frames a second at most.
+    pub fps: u8,
+    /// VPS, SPS and PPS with start codes; empty if none is known.
+    pub parameter_sets: Bytes,
+    pub(super) parameter_epoch: u8,
+}
+
+/// Why a datagram was dropped; all it changes is a counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dropped {
+    Unopened(OpenError),
+    Replayed,
+    Malformed(WireError),
+}
+
+#[derive(Debug)]
+pub(super) struct Session<S> {
+    channel: Channel<S>,
+    connection_id: u32,
+    pub(super) receiver: Receiver,
+    pub(super) arrivals: Arrivals,
+    path: Path,
+    reporter: Reporter,
+    config_is_new: bool,
+    newest_frame: u64,
+    last_heard: Timestamp,
+    next_ping: Timestamp,
+    pings: u16,
+    pongs: VecDeque<(u16, u32, Timestamp)>,
+    closing: Option<Closing>,
+    closed_by_server: Option<CloseCode>,
+    answer_close: Option<CloseCode>,
+    was_stuck: bool,
+}
+
+/// What is known of the path and the stream: all that the release rule asks for.
+#[derive(Debug)]
+struct Path {
+    clock: ClockSync,
+    tolerance: ReorderTolerance,
+    /// The description that was heard last, and its epoch.
+    config: Option<(u8, StreamConfig)>,
+}
+
+impl Path {
+    fn pace(&self) -> Pace<'_> {
+        Pace {
+            clock: &self.clock,
+            tolerance: self.tolerance.get(self.clock.rtt()),
+            parameter_epoch: self.config.as_ref().map(|(_, stream)| stream.parameter_epoch),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Closing {
+    tries: u32,
+    next: Timestamp,
+}
+
+impl<S: Seal> Session<S> {
+    pub(super) fn new(
+        now: Timestamp,
+        channel: Channel<S>,
+        connection_id: u32,
+        parameters: &SessionParameters,
+        budget: Option<Duration>,
+    ) -> Self {
+        Self {
+            channel,
+            connection_id,
+            receiver: Receiver::new(budget),
+            arrivals: Arrivals::new(),
+            path: Path { clock: ClockSync::default(), tolerance: ReorderTolerance::new(now), config: None },
+            reporter: Reporter::new(now),
+            config_is_new: false,
+            newest_frame: parameters.newest_frame,
+            last_heard: now,
+            next_ping: now,
+            pings: 0,
+            pongs: VecDeque::new(),
+            closing: None,
+            closed_by_server: None,
+            answer_close: None,
+            was_stuck: false,
+        }
+    }
+
+    pub(super) fn handle_datagram(&mut self, now: Timestamp, datagram: &mut [u8]) -> Result<(), Dropped> {
+        let (number, plaintext) = self.channel.open(datagram).map_err(Dropped::Unopened)?;
+        let Arrival::New { displacement } = self.arrivals.insert(now, number) else {
+            return Err(Dropped::Replayed);
+        };
+        if !displacement.is_zero() {
+            self.path.tolerance.observe(now, displacement);
+        }
+        self.last_heard = now;
+        let plaintext = datagram.get(plaintext).unwrap_or_default();
+        let handled = match plaintext.first() {
+            Some(first) if first & 0x80 == 0 => self.handle_media(now, plaintext),
+            _ => self.handle_control(now, plaintext),
+        };
+        self.watch_stuck(now);
+        handled.map_err(Dropped::Malformed)
+    }
+
+    fn handle_media(&mut self, now: Timestamp, plaintext: &[u8]) -> Result<(), WireError> {
+        let mut reader = Reader::new(plaintext);
+        let header = FragmentHeader::read(&mut reader)?;
+        let frame_id = frame_id_full(self.newest_frame, header.frame_id_low);
+        self.newest_frame = self.newest_frame.max(frame_id);
+        self.reporter.media(now, header.end);
+        self.receiver.handle_fragment(now, frame_id, header, reader.rest(), &self.path.pace());
+        Ok(())
+    }
+
+    fn handle_control(&mut self, now: Timestamp, plaintext: &[u8]) -> Result<(), WireError> {
+        for message in Messages::new(plaintext) {
+            self.handle_message(now, message?);
+        }
+        Ok(())
+    }
+
+    fn handle_message(&mut self, now: Timestamp, message: Control<'_>) {
+        match message {
+            Control::Ping { id, sent_us } => {
+                self.pongs.truncate(crate::limits::CONTROL_RETRANSMIT_MAX - 1);
+                self.pongs.push_front((id, sent_us, now));
+            }
+            Control::Pong { sent_us, received_us, replied_us, .. } => {
+                self.path.clock.observe(now, sent_us, received_us, replied_us);
+            }
+            Control::Config(config) => self.handle_config(now, &config),
+            Control::Skip { from, to, .. } => {
+                let from = frame_id_full(self.newest_frame, from);
+                let to = frame_id_full(self.newest_frame, to);
+                self.receiver.handle_skip(now, from, to, &self.path.pace());
+            }
+            Control::Close(code) => {
+                self.closed_by_server = Some(code);
+                self.answer_close = Some(code);
+            }
+            Control::Heartbeat { newest_frame, .. } => {
+                self.newest_frame = self.newest_frame.max(newest_frame);
+                if newest_frame > 0 {
+                    self.receiver.handle_newest(now, newest_frame, &self.path.pace());
+                }
+            }
+            // Of no meaning to a viewer, or of a later version.
+            Control::Pad(_)
+            | Control::Feedback(_)
+            | Control::Wish(_)
+            | Control::PathChallenge(_)
+            | Control::PathResponse(_)
+            | Control::Token(_)
+            | Control::WishHeard(_)
+            | Control::Unknown(_) => {}
+        }
+    }
+
+    fn handle_config(&mut self, now: Timestamp, config: &Config<'_>) {
+        self.reporter.urgent(now);
+        if self.path.config.as_ref().is_some_and(|(epoch, _)| *epoch == config.config_epoch) {
+            return;
+        }
+        let stream = StreamConfig {
+            codec: config.codec,
+            width: config.width,
+            height: config.height,
+            fps: config.fps,
+            parameter_sets: Bytes::copy_from_slice(config.parameter_sets),
+            parameter_epoch: config.parameter_epoch,
+        };
+        self.path.config = Some((config.config_epoch, stream));
+        self.config_is_new = true;
+        // A key frame may have waited for its parameter sets.
+        self.receiver.handle_timeout(now, &self.path.pace());
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Timestamp) {
+        self.receiver.handle_timeout(now, &self.path.pace());
+        self.watch_stuck(now);
+    }
+
+    pub(super) fn handle_undecodable(&mut self, now: Timestamp, frame_id: u64) {
+        self.receiver.handle_undecodable(frame_id);
+        self.watch_stuck(now);
+    }
+
+    /// A new need leaves at once; an old one is repeated by every report anyway.
+    fn watch_stuck(&mut self, now: Timestamp) {
+        let stuck = self.receiver.stuck().is_some();
+        if stuck && !self.was_stuck {
+            self.reporter.urgent(now);
+        }
+        self.was_stuck = stuck;
+    }
+
+    /// Begins to leave: CLOSE is said until it is answered or said often enough.
+    pub(super) const fn leave(&mut self, now: Timestamp) {
+        if self.closing.is_none() {
+            self.closing = Some(Closing { tries: 0, next: now });
+        }
+    }
+
+    /// Whether leaving is over.
+    pub(super) fn has_left(&self, now: Timestamp) -> bool {
+        self.closing.as_ref().is_some_and(|closing| {
+            self.closed_by_server.is_some() || (closing.tries >= CLOSE_TRIES_MAX && now >= closing.next)
+        })
+    }
+
+    /// The server's CLOSE, once it has been answered.
+    pub(super) const fn close_received(&self) -> Option<CloseCode> {
+        if self.answer_close.is_some() { None } else { self.closed_by_server }
+    }
+
+    pub(super) fn is_silent(&self, now: Timestamp) -> bool {
+        now >= self.last_heard + IDLE_PERIOD
+    }
+
+    pub(super) const fn newest_frame(&self) -> u64 {
+        self.newest_frame
+    }
+
+    pub(super) const fn reports(&self) -> u64 {
+        self.reporter.sent()
+    }
+
+    pub(super) fn poll_outcome(&mut self) -> Option<Outcome> {
+        self.receiver.poll_outcome()
+    }
+
+    pub(super) fn take_config(&mut self) -> Option<StreamConfig> {
+        let is_new = core::mem::take(&mut self.config_is_new);
+        if is_new { self.stream().cloned() } else { None }
+    }
+
+    pub(super) fn stream(&self) -> Option<&StreamConfig> {
+        self.path.config.as_ref().map(|(_, stream)| stream)
+    }
+
+    pub(super) fn rtt(&self) -> Option<Duration> {
+        self.path.clock.rtt()
+    }
+
+    fn rto(&self) -> Duration {
+        self.rtt().unwrap_or(RTT_INITIAL) * 2
+    }
+
+    pub(super) fn poll_transmit(&mut self, now: Timestamp, buf: &mut [u8]) -> Option<usize> {
+        let config_epoch = self.path.config.as_ref().map_or(0, |(epoch, _)| *epoch);
+        let rto = self.rto();
+        let Self { channel, reporter, arrivals, receiver, pongs, answer_close, closing, next_ping, pings, .. } = self;
+        let sealed = channel.seal(Some(self.connection_id), buf, |writer| {
+            if let Some(code) = answer_close.take() {
+                return Control::Close(code).write(writer);
+            }
+            if let Some(closing) = closing {
+                if now >= closing.next && closing.tries < CLOSE_TRIES_MAX {
+                    closing.tries += 1;
+                    closing.next = now + rto;
+                    Control::Close(CloseCode::Leaving).write(writer);
+                }
+                return;
+            }
+            while let Some((id, sent_us, received)) = pongs.pop_back() {
+                let (received_us, replied_us) = (received.low_u32(), now.low_u32());
+                Control::Pong { id, sent_us, received_us, replied_us }.write(writer);
+            }
+            if now >= *next_ping {
+                Control::Ping { id: *pings, sent_us: now.low_u32() }.write(writer);
+                *next_ping = now + if *pings < QUICK_PINGS { QUICK_PING_PERIOD } else { PING_PERIOD };
+                *pings = pings.wrapping_add(1).max(1);
+            }
+            if now >= reporter.due() {
+                reporter.write(now, writer, arrivals, receiver, config_epoch);
+            }
+        });
+        sealed.map(|(_, len)| len)
+    }
+
+    pub(super) fn poll_timeout(&self, now: Timestamp) -> Timestamp {
+        let mut earliest = self.last_heard + IDLE_PERIOD;
+        if let Some(closing) = &self.closing {
+            return earliest.min(closing.next);
+        }
+        earliest = earliest.min(self.reporter.due()).min(self.next_ping);
+        self.receiver.poll_timeout(now, &self.path.pace()).map_or(earliest, |at| earliest.min(at))
+    }
+}

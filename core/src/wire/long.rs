@@ -1,0 +1,354 @@
+//! LONG datagrams: the handshake, in clear.
+//!
+//! All begin with `type u8 (bit 7 = 0) | magic u32 | version u8 | client nonce 8 B`, then:
+//!
+//! | type | name | from | rest |
+//! |---|---|---|---|
+//! | 1 | INIT | viewer | cookie (length u8: 0 or 18; MAC 16 B, time u16), token (length u8), auth u8, AEAD offer u8, versions (count u8), handshake message (length u8), zeros up to 1200 B |
+//! | 2 | RETRY | server | auth modes u8, cookie MAC 16 B, time u16 |
+//! | 3 | ACCEPT | server | connection id u32, handshake message (length u8), sealed session parameters, tag |
+//! | 4 | VERSIONS | server | versions (count u8) |
+//! | 5 | REJECT | server | close code u16 |
+//!
+//! The client nonce is echoed, so an answer belongs to exactly one attempt. INIT's size keeps every answer to
+//! an unproven address far below three times what came from it (RFC 9000 §8).
+
+use super::{CloseCode, Reader, VERSION, WireError, Writer};
+use crate::limits;
+
+/// "nalc" in ASCII.
+pub const MAGIC: u32 = 0x6e61_6c63;
+/// INIT is padded to this size; anything shorter is not answered.
+pub const INIT_BYTES: usize = limits::DATAGRAM_BYTES_BASE;
+/// Length of a token at most.
+pub const TOKEN_BYTES_MAX: usize = 64;
+/// Length of a cookie: MAC and time.
+const COOKIE_BYTES: u8 = 18;
+const HEAD_BYTES: usize = 14;
+
+/// The authentication mode of an open session: none. The other modes come with sealing.
+pub const AUTH_OPEN: u8 = 0;
+
+/// Ties an attempt to its answers.
+pub type ClientNonce = [u8; 8];
+
+/// What a server gave an address to prove that it can hear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cookie {
+    /// Keyed hash over address, nonce and time.
+    pub mac: [u8; 16],
+    /// When it was made: the server's clock in seconds, low 16 bits.
+    pub time: u16,
+}
+
+impl Cookie {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self { mac: reader.array()?, time: reader.u16()? })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) {
+        writer.bytes(&self.mac);
+        writer.u16(self.time);
+    }
+}
+
+/// The viewer's first datagram; repeated with the cookie once it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Init<'a> {
+    /// Chosen at random for each attempt.
+    pub nonce: ClientNonce,
+    /// Proof that this address was answered before.
+    pub cookie: Option<Cookie>,
+    /// Proof from an earlier session, or empty.
+    pub token: &'a [u8],
+    /// How the viewer wants to prove its right.
+    pub auth: u8,
+    /// Bit set of the ciphers it offers; 0 while nothing is sealed.
+    pub aead_offer: u8,
+    /// Protocol versions it speaks.
+    pub versions: &'a [u8],
+    /// First handshake message; empty while nothing is sealed.
+    pub handshake: &'a [u8],
+}
+
+/// A handshake datagram, parsed. `nonce` is the client's, echoed by the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Long<'a> {
+    /// Viewer asks to join.
+    Init(Init<'a>),
+    /// Server asks the address to prove itself; needs no state there.
+    Retry {
+        /// Echo.
+        nonce: ClientNonce,
+        /// Bit set of the authentication modes that the server takes.
+        auth_modes: u8,
+        /// To be shown with the next INIT.
+        cookie: Cookie,
+    },
+    /// Server takes the viewer in.
+    Accept {
+        /// Echo.
+        nonce: ClientNonce,
+        /// Names the session in the viewer's datagrams.
+        connection_id: u32,
+        /// Second handshake message; empty while nothing is sealed.
+        handshake: &'a [u8],
+        /// [`SessionParameters`], sealed with packet number 0; everything before them is authenticated along.
+        sealed: &'a [u8],
+    },
+    /// Server speaks none of the offered versions.
+    Versions {
+        /// Echo.
+        nonce: ClientNonce,
+        /// What it speaks.
+        versions: &'a [u8],
+    },
+    /// Server refuses.
+    Reject {
+        /// Echo.
+        nonce: ClientNonce,
+        /// Why.
+        code: CloseCode,
+    },
+}
+
+impl<'a> Long<'a> {
+    /// Parses a whole datagram.
+    ///
+    /// # Errors
+    /// [`WireError::Version`] for an INIT-sized datagram of another version; otherwise what is wrong with it.
+    pub fn parse(datagram: &'a [u8]) -> Result<Self, WireError> {
+        let mut reader = Reader::new(datagram);
+        let kind = reader.u8()?;
+        if reader.u32()? != MAGIC {
+            return Err(WireError::Magic);
+        }
+        if reader.u8()? != VERSION {
+            return Err(WireError::Version);
+        }
+        let nonce = reader.array()?;
+        let long = match kind {
+            1 => return Self::parse_init(datagram, nonce, reader),
+            2 => Self::Retry { nonce, auth_modes: reader.u8()?, cookie: Cookie::read(&mut reader)? },
+            3 => {
+                let connection_id = reader.u32()?;
+                let len = reader.u8()?;
+                let handshake = reader.bytes(usize::from(len))?;
+                let sealed = reader.bytes(reader.rest().len())?;
+                Self::Accept { nonce, connection_id, handshake, sealed }
+            }
+            4 => {
+                let count = reader.u8()?;
+                Self::Versions { nonce, versions: reader.bytes(usize::from(count))? }
+            }
+            5 => Self::Reject { nonce, code: CloseCode::from_wire(reader.u16()?) },
+            _ => return Err(WireError::Field),
+        };
+        if reader.is_empty() { Ok(long) } else { Err(WireError::Trailing) }
+    }
+
+    fn parse_init(datagram: &[u8], nonce: ClientNonce, mut reader: Reader<'a>) -> Result<Self, WireError> {
+        if datagram.len() != INIT_BYTES {
+            return Err(WireError::Size);
+        }
+        let cookie = match reader.u8()? {
+            0 => None,
+            COOKIE_BYTES => Some(Cookie::read(&mut reader)?),
+            _ => return Err(WireError::Field),
+        };
+        let token_len = usize::from(reader.u8()?);
+        if token_len > TOKEN_BYTES_MAX {
+            return Err(WireError::Field);
+        }
+        let token = reader.bytes(token_len)?;
+        let (auth, aead_offer) = (reader.u8()?, reader.u8()?);
+        let count = reader.u8()?;
+        let versions = reader.bytes(usize::from(count))?;
+        let len = reader.u8()?;
+        let handshake = reader.bytes(usize::from(len))?;
+        if reader.rest().iter().any(|byte| *byte != 0) {
+            return Err(WireError::Trailing);
+        }
+        Ok(Self::Init(Init { nonce, cookie, token, auth, aead_offer, versions, handshake }))
+    }
+
+    /// Writes the datagram into `buf`: its length, or nothing if it does not fit.
+    #[must_use]
+    pub fn write(&self, buf: &mut [u8]) -> Option<usize> {
+        let mut writer = Writer::new(buf);
+        match self {
+            Self::Init(init) => write_init(init, &mut writer),
+            Self::Retry { nonce, auth_modes, cookie } => {
+                head(&mut writer, 2, nonce);
+                writer.u8(*auth_modes);
+                cookie.write(&mut writer);
+            }
+            Self::Accept { nonce, connection_id, handshake, sealed } => {
+                head(&mut writer, 3, nonce);
+                writer.u32(*connection_id);
+                counted(&mut writer, handshake);
+                writer.bytes(sealed);
+            }
+            Self::Versions { nonce, versions } => {
+                head(&mut writer, 4, nonce);
+                counted(&mut writer, versions);
+            }
+            Self::Reject { nonce, code } => {
+                head(&mut writer, 5, nonce);
+                writer.u16(code.to_wire());
+            }
+        }
+        writer.finish()
+    }
+}
+
+/// Bytes of an ACCEPT in front of the sealed parameters.
+#[must_use]
+pub const fn accept_clear_len(handshake_len: usize) -> usize {
+    HEAD_BYTES + 4 + 1 + handshake_len
+}
+
+/// The client nonce of a datagram of INIT's size, whatever its version: all that VERSIONS needs to answer it.
+#[must_use]
+pub fn nonce_of_any_version(datagram: &[u8]) -> Option<ClientNonce> {
+    let mut reader = Reader::new(datagram);
+    let (kind, magic, _version) = (reader.u8().ok()?, reader.u32().ok()?, reader.u8().ok()?);
+    let answerable = kind == 1 && magic == MAGIC && datagram.len() >= INIT_BYTES;
+    if answerable { reader.array().ok() } else { None }
+}
+
+fn head(writer: &mut Writer<'_>, kind: u8, nonce: &ClientNonce) {
+    writer.u8(kind);
+    writer.u32(MAGIC);
+    writer.u8(VERSION);
+    writer.bytes(nonce);
+}
+
+/// Appends a list behind its one-byte length; a longer list than that can count is cut.
+fn counted(writer: &mut Writer<'_>, bytes: &[u8]) {
+    let len = u8::try_from(bytes.len()).unwrap_or(u8::MAX);
+    writer.u8(len);
+    writer.bytes(bytes.get(..usize::from(len)).unwrap_or_default());
+}
+
+fn write_init(init: &Init<'_>, writer: &mut Writer<'_>) {
+    head(writer, 1, &init.nonce);
+    match &init.cookie {
+        None => writer.u8(0),
+        Some(cookie) => {
+            writer.u8(COOKIE_BYTES);
+            cookie.write(writer);
+        }
+    }
+    counted(writer, init.token);
+    writer.u8(init.auth);
+    writer.u8(init.aead_offer);
+    counted(writer, init.versions);
+    counted(writer, init.handshake);
+    writer.zeros(INIT_BYTES.saturating_sub(writer.len()));
+}
+
+/// What the server tells a viewer that it takes in; sealed inside ACCEPT.
+///
+/// `aead u8 | largest frame u32 | server time u64 | newest frame id u64`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionParameters {
+    /// The cipher chosen; 0 while nothing is sealed.
+    pub aead: u8,
+    /// Largest access unit that will come, bytes.
+    pub frame_bytes_max: u32,
+    /// The server's clock now, microseconds: the epoch of all 32-bit times of this session.
+    pub server_time_us: u64,
+    /// The newest frame's id, or 0: where 16-bit frame ids begin to be expanded.
+    pub newest_frame: u64,
+}
+
+impl SessionParameters {
+    /// Length in bytes.
+    pub const BYTES: usize = 21;
+
+    /// Parses the opened parameters.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn parse(bytes: &[u8]) -> Result<Self, WireError> {
+        let mut reader = Reader::new(bytes);
+        let parameters = Self {
+            aead: reader.u8()?,
+            frame_bytes_max: reader.u32()?,
+            server_time_us: reader.u64()?,
+            newest_frame: reader.u64()?,
+        };
+        if reader.is_empty() { Ok(parameters) } else { Err(WireError::Trailing) }
+    }
+
+    /// The parameters as bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        let mut writer = Writer::new(&mut bytes);
+        writer.u8(self.aead);
+        writer.u32(self.frame_bytes_max);
+        writer.u64(self.server_time_us);
+        writer.u64(self.newest_frame);
+        bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONCE: ClientNonce = *b"nonce678";
+    const COOKIE: Cookie = Cookie { mac: [7; 16], time: 0x1234 };
+
+    fn check(long: Long<'_>, len: usize) {
+        let mut buf = [0xaa; 1500];
+        assert_eq!(long.write(&mut buf), Some(len), "{long:?}");
+        assert_eq!(Long::parse(&buf[..len]), Ok(long));
+        for cut in 0..len {
+            // ACCEPT's sealed part has no length of its own: the tag tells when it is cut.
+            if !matches!(long, Long::Accept { .. }) || cut < accept_clear_len(2) {
+                assert!(Long::parse(&buf[..cut]).is_err(), "{long:?} cut to {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_type_comes_back() {
+        let init = Init {
+            nonce: NONCE,
+            cookie: None,
+            token: b"",
+            auth: AUTH_OPEN,
+            aead_offer: 0,
+            versions: &[VERSION],
+            handshake: b"",
+        };
+        check(Long::Init(init), INIT_BYTES);
+        check(Long::Init(Init { cookie: Some(COOKIE), token: b"tok", handshake: b"msg1", ..init }), INIT_BYTES);
+        check(Long::Retry { nonce: NONCE, auth_modes: 1, cookie: COOKIE }, 33);
+        check(Long::Accept { nonce: NONCE, connection_id: 9, handshake: b"m2", sealed: &[5; 37] }, 58);
+        check(Long::Versions { nonce: NONCE, versions: &[1, 2] }, 17);
+        check(Long::Reject { nonce: NONCE, code: CloseCode::Full }, 16);
+    }
+
+    #[test]
+    fn another_version_is_told_apart_and_can_be_answered() {
+        let mut datagram = [0; INIT_BYTES];
+        let init =
+            Init { nonce: NONCE, cookie: None, token: b"", auth: 0, aead_offer: 0, versions: &[2], handshake: b"" };
+        assert_eq!(Long::Init(init).write(&mut datagram), Some(INIT_BYTES));
+        datagram[5] = 2;
+        assert_eq!(Long::parse(&datagram), Err(WireError::Version));
+        assert_eq!(nonce_of_any_version(&datagram), Some(NONCE));
+        assert_eq!(nonce_of_any_version(&datagram[..INIT_BYTES - 1]), None, "too short to be answered");
+    }
+
+    #[test]
+    fn session_parameters_come_back() {
+        let parameters =
+            SessionParameters { aead: 0, frame_bytes_max: 1 << 20, server_time_us: 1 << 40, newest_frame: 1 << 33 };
+        assert_eq!(SessionParameters::parse(&parameters.to_bytes()), Ok(parameters));
+    }
+}
