@@ -1,0 +1,110 @@
+//! Pacing inside a frame: bursts of a few datagrams, spread so that no queue on the path has to hold a key frame.
+
+use core::time::Duration;
+
+use crate::limits::PACING_FRAME_PERIOD;
+use crate::time::{Timestamp, micros};
+
+/// When the next burst of one viewer may leave.
+#[derive(Debug)]
+pub(super) struct Pacer {
+    next: Timestamp,
+}
+
+impl Pacer {
+    pub(super) const fn new(now: Timestamp) -> Self {
+        Self { next: now }
+    }
+
+    /// When the next burst may leave.
+    pub(super) const fn next(&self) -> Timestamp {
+        self.next
+    }
+
+    /// A burst of `bytes` left at `now`; the following one waits for as long as this one takes at `rate`.
+    /// Time that passed unused earns nothing: a pause is never followed by a larger burst.
+    pub(super) fn sent(&mut self, now: Timestamp, bytes: usize, rate: Rate) {
+        self.next = self.next.max(now) + rate.time_for(bytes);
+    }
+}
+
+/// Bytes a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rate(pub(super) u64);
+
+impl Rate {
+    /// The rate for a frame: one and a half times what the source makes, or the whole frame within
+    /// [`PACING_FRAME_PERIOD`] if that is faster, never over what the viewer can take.
+    pub(super) fn for_frame(frame_len: usize, source: Self, limit: Option<Self>) -> Self {
+        let whole = frame_len as u64 * 1_000_000 / micros(PACING_FRAME_PERIOD);
+        let rate = Self((source.0 * 3 / 2).max(whole).max(1));
+        limit.map_or(rate, |limit| rate.min(limit))
+    }
+
+    fn time_for(self, bytes: usize) -> Duration {
+        Duration::from_micros(bytes as u64 * 1_000_000 / self.0.max(1))
+    }
+}
+
+/// What the source makes, measured over whole seconds.
+#[derive(Debug)]
+pub(super) struct SourceRate {
+    since: Timestamp,
+    bytes: u64,
+    last: Rate,
+}
+
+impl SourceRate {
+    pub(super) const fn new(now: Timestamp) -> Self {
+        Self { since: now, bytes: 0, last: Rate(0) }
+    }
+
+    pub(super) fn add(&mut self, now: Timestamp, bytes: usize) {
+        let passed = micros(now - self.since);
+        if passed >= 1_000_000 {
+            self.last = Rate(self.bytes * 1_000_000 / passed);
+            self.since = now;
+            self.bytes = 0;
+        }
+        self.bytes += bytes as u64;
+    }
+
+    pub(super) const fn get(&self) -> Rate {
+        self.last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_millis(1_000);
+
+    #[test]
+    fn a_large_frame_leaves_within_the_pacing_period_in_even_steps() {
+        let rate = Rate::for_frame(60_000, Rate(100_000), None);
+        let mut pacer = Pacer::new(START);
+        for burst in 0..5u64 {
+            assert_eq!(pacer.next(), START + Duration::from_millis(2) * burst as u32);
+            pacer.sent(pacer.next(), 12_000, rate);
+        }
+        assert_eq!(pacer.next(), START + PACING_FRAME_PERIOD);
+    }
+
+    #[test]
+    fn idle_time_earns_no_burst() {
+        let mut pacer = Pacer::new(Timestamp::ZERO);
+        let rate = Rate(1_000_000);
+        pacer.sent(START, 1_000, rate);
+        assert_eq!(pacer.next(), START + Duration::from_millis(1));
+    }
+
+    #[test]
+    fn a_fast_source_raises_the_rate_and_a_viewers_limit_bounds_it() {
+        assert_eq!(Rate::for_frame(1_000, Rate(4_000_000), None), Rate(6_000_000));
+        assert_eq!(Rate::for_frame(1_000, Rate(4_000_000), Some(Rate(50_000))), Rate(50_000));
+        let mut source = SourceRate::new(Timestamp::ZERO);
+        (0..=20u64).for_each(|i| source.add(Timestamp::from_millis(i * 100), 1_000));
+        assert_eq!(source.get(), Rate(10_000));
+    }
+}

@@ -1,0 +1,67 @@
+//! The packetizer: a frame's byte string cut into equal fragments.
+
+use super::frame_buffer::Frame;
+use crate::limits::FRAGMENTS_PER_FRAME_MAX;
+use crate::wire::media::FragmentHeader;
+use crate::wire::{Writer, frame_id_low};
+
+/// How a frame is cut: `count` fragments of `segment` bytes, only the last shorter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cut {
+    pub(super) segment: usize,
+    pub(super) count: u16,
+}
+
+impl Cut {
+    /// The cut of `len` bytes into the fewest fragments of at most `segment_max`, as equal as they can be;
+    /// nothing if it would take more than the wire can count.
+    pub(super) fn new(len: usize, segment_max: usize) -> Option<Self> {
+        let fewest = len.div_ceil(segment_max).max(1);
+        let segment = len.div_ceil(fewest).max(1);
+        // Rounding S up may leave the last fragment nothing to carry.
+        let count = len.div_ceil(segment).max(1);
+        if count > FRAGMENTS_PER_FRAME_MAX {
+            return None;
+        }
+        Some(Self { segment, count: u16::try_from(count).ok()? })
+    }
+
+    /// Appends fragment `index` of `frame` with its header.
+    pub(super) fn write_fragment(&self, frame: &Frame, index: u16, writer: &mut Writer<'_>) {
+        let header = FragmentHeader {
+            parity: false,
+            key: frame.key,
+            disposable: frame.disposable,
+            temporal_id: frame.temporal_id,
+            end: index + 1 == self.count,
+            repair: false,
+            frame_id_low: frame_id_low(frame.id),
+            index,
+            count: self.count,
+        };
+        header.write(writer);
+        let start = usize::from(index) * self.segment;
+        frame.write_range(start, (start + self.segment).min(frame.len()), writer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cuts_are_balanced_cover_everything_and_leave_no_fragment_empty() {
+        for len in (1..6_000).chain([1_000_000, 2 << 20]) {
+            for segment_max in [4, 100, 1175] {
+                let Some(cut) = Cut::new(len, segment_max) else {
+                    assert!(len.div_ceil(segment_max) > FRAGMENTS_PER_FRAME_MAX);
+                    continue;
+                };
+                let before_last = usize::from(cut.count - 1) * cut.segment;
+                assert!(cut.segment <= segment_max, "{len} {segment_max}");
+                assert!(before_last < len && len <= before_last + cut.segment, "{len} {segment_max}");
+                assert!(usize::from(cut.count) <= len.div_ceil(segment_max), "{len} {segment_max}: no more than needed");
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What waits to be sent to one viewer: references to frames, bounded in bytes and in age.
+
+use alloc::collections::VecDeque;
+use core::time::Duration;
+
+use super::frame_buffer::Frame;
+use super::packetizer::Cut;
+use crate::limits::{QUEUE_AGE_MAX, QUEUE_BYTES_MAX};
+use crate::time::Timestamp;
+
+/// A frame on its way to one viewer.
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) frame: Frame,
+    pub(super) cut: Cut,
+    /// The next fragment to send.
+    pub(super) next: u16,
+    since: Timestamp,
+}
+
+/// What happened to a frame that was offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Offered {
+    /// It waits its turn.
+    Queued,
+    /// It would wait behind too much that others need: everything goes, until the next key frame.
+    NeedsKey,
+    /// Nobody refers to it and there is no room: it alone goes.
+    Refused,
+}
+
+/// Frames in order of their ids; the first may be partly sent.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    frames: VecDeque<Queued>,
+    bytes: usize,
+    dropped: u64,
+}
+
+impl Queue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    pub(super) fn front(&self) -> Option<&Queued> {
+        self.frames.front()
+    }
+
+    pub(super) fn front_mut(&mut self) -> Option<&mut Queued> {
+        self.frames.front_mut()
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Queued> {
+        let queued = self.frames.pop_front()?;
+        self.bytes -= queued.frame.len();
+        Some(queued)
+    }
+
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Frames dropped so far.
+    pub(super) const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// The newest key frame that waits.
+    pub(super) fn newest_key(&self) -> Option<u64> {
+        self.frames.iter().rev().find(|queued| queued.frame.key).map(|queued| queued.frame.id)
+    }
+
+    /// Takes a frame in, dropping what a viewer this late can do without: first frames that nobody refers
+    /// to, then everything before a key frame. `withheld` hears the id of each frame dropped. A frame that is
+    /// partly sent is finished: half a frame is worth nothing, the other half makes it whole.
+    pub(super) fn offer(
+        &mut self,
+        now: Timestamp,
+        frame: &Frame,
+        cut: Cut,
+        frame_interval: Duration,
+        mut withheld: impl FnMut(u64),
+    ) -> Offered {
+        let age_max = QUEUE_AGE_MAX.min(frame_interval * 3);
+        if self.is_over(now, frame, age_max) {
+            self.drop_where(|queued| queued.frame.disposable, &mut withheld);
+        }
+        if self.is_over(now, frame, age_max) {
+            if frame.disposable {
+                return Offered::Refused;
+            }
+            self.drop_where(|_| true, &mut withheld);
+            if !frame.key {
+                return Offered::NeedsKey;
+            }
+        }
+        self.bytes += frame.len();
+        self.frames.push_back(Queued { frame: frame.clone(), cut, next: 0, since: now });
+        Offered::Queued
+    }
+
+    /// Drops everything, the partly sent frame too.
+    pub(super) fn clear(&mut self, withheld: impl FnMut(u64)) {
+        self.frames.iter_mut().for_each(|queued| queued.next = 0);
+        self.drop_where(|_| true, withheld);
+    }
+
+    fn is_over(&self, now: Timestamp, frame: &Frame, age_max: Duration) -> bool {
+        let too_old = self.frames.front().is_some_and(|oldest| now - oldest.since > age_max);
+        too_old || self.bytes + frame.len() > QUEUE_BYTES_MAX
+    }
+
+    fn drop_where(&mut self, which: impl Fn(&Queued) -> bool, mut withheld: impl FnMut(u64)) {
+        let Self { frames, bytes, dropped } = self;
+        frames.retain(|queued| {
+            let drop = queued.next == 0 && which(queued);
+            if drop {
+                withheld(queued.frame.id);
+                *bytes -= queued.frame.len();
+                *dropped += 1;
+            }
+            !drop
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::send::frame_buffer::tests::frame;
+    use alloc::vec::Vec;
+
+    const INTERVAL: Duration = Duration::from_millis(33);
+
+    fn offer(queue: &mut Queue, millis: u64, frame: &Frame) -> (Offered, Vec<u64>) {
+        let cut = Cut::new(frame.len(), 1175).unwrap();
+        let mut withheld = Vec::new();
+        let offered = queue.offer(Timestamp::from_millis(millis), frame, cut, INTERVAL, |id| withheld.push(id));
+        (offered, withheld)
+    }
+
+    #[test]
+    fn a_late_queue_first_loses_what_nobody_needs() {
+        let mut queue = Queue::default();
+        offer(&mut queue, 0, &frame(1, true, false, 10));
+        offer(&mut queue, 0, &frame(2, false, true, 10));
+        assert_eq!(offer(&mut queue, 99, &frame(3, false, false, 10)), (Offered::Queued, [].to_vec()));
+        queue.pop();
+        assert_eq!(offer(&mut queue, 120, &frame(4, false, false, 10)), (Offered::Queued, [2].to_vec()));
+    }
+
+    #[test]
+    fn a_queue_that_stays_late_jumps_to_the_next_key_frame() {
+        let mut queue = Queue::default();
+        offer(&mut queue, 0, &frame(1, true, false, 10));
+        offer(&mut queue, 30, &frame(2, false, false, 10));
+        assert_eq!(offer(&mut queue, 120, &frame(3, false, true, 10)).0, Offered::Refused);
+        assert_eq!(offer(&mut queue, 130, &frame(4, false, false, 10)), (Offered::NeedsKey, [1, 2].to_vec()));
+        assert_eq!((queue.bytes(), queue.dropped()), (0, 2));
+        offer(&mut queue, 140, &frame(5, true, false, 10));
+        assert_eq!(offer(&mut queue, 260, &frame(6, true, false, 10)), (Offered::Queued, [5].to_vec()));
+    }
+
+    #[test]
+    fn a_frame_that_is_partly_sent_is_finished() {
+        let mut queue = Queue::default();
+        offer(&mut queue, 0, &frame(1, true, false, 5_000));
+        queue.front_mut().unwrap().next = 1;
+        assert_eq!(offer(&mut queue, 500, &frame(2, false, false, 10)), (Offered::NeedsKey, [].to_vec()));
+        assert_eq!(queue.pop().unwrap().frame.id, 1);
+    }
+
+    #[test]
+    fn bytes_are_bounded() {
+        let mut queue = Queue::default();
+        offer(&mut queue, 0, &frame(1, true, false, QUEUE_BYTES_MAX - 100));
+        assert_eq!(offer(&mut queue, 1, &frame(2, false, false, 200)), (Offered::NeedsKey, [1].to_vec()));
+        assert_eq!(queue.bytes(), 0);
+    }
+}

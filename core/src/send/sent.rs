@@ -1,0 +1,167 @@
+//! What was sent to one viewer and what of it was acknowledged: round-trip time and loss.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::limits::RTT_INITIAL;
+use crate::time::Timestamp;
+
+/// Packets that are remembered; older ones count as judged.
+const SENT_MAX: usize = 8192;
+const MASK: u64 = SENT_MAX as u64 - 1;
+/// A packet this far below the largest acknowledged one is lost if it was not acknowledged itself: beyond the
+/// reach of two reports.
+const JUDGED_BELOW: u64 = 512;
+
+/// Round-trip time (RFC 6298 §2, with the smallest kept beside).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Rtt {
+    smoothed: Option<Duration>,
+    variation: Duration,
+}
+
+impl Rtt {
+    fn observe(&mut self, sample: Duration) {
+        let Some(smoothed) = self.smoothed else {
+            self.smoothed = Some(sample);
+            self.variation = sample / 2;
+            return;
+        };
+        self.variation = (self.variation * 3 + smoothed.abs_diff(sample)) / 4;
+        self.smoothed = Some((smoothed * 7 + sample) / 8);
+    }
+
+    /// The smoothed time, once measured.
+    pub(super) const fn get(&self) -> Option<Duration> {
+        self.smoothed
+    }
+
+    /// The smoothed time, or a guess.
+    pub(super) fn or_initial(&self) -> Duration {
+        self.smoothed.unwrap_or(RTT_INITIAL)
+    }
+
+    /// How long to wait for an answer before saying something again.
+    pub(super) fn timeout(&self) -> Duration {
+        self.smoothed
+            .map_or(RTT_INITIAL * 2, |smoothed| smoothed + (self.variation * 4).max(Duration::from_millis(10)))
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Packet {
+    number: u64,
+    at: Timestamp,
+    acked: bool,
+}
+
+/// A ring over the packets sent.
+#[derive(Debug)]
+pub(super) struct SentPackets {
+    ring: Vec<Packet>,
+    largest_acked: u64,
+    judged: u64,
+    lost: u64,
+    sent: u64,
+    rtt: Rtt,
+}
+
+impl SentPackets {
+    pub(super) fn new() -> Self {
+        Self { ring: vec![Packet::default(); SENT_MAX], largest_acked: 0, judged: 0, lost: 0, sent: 0, rtt: Rtt::default() }
+    }
+
+    pub(super) const fn rtt(&self) -> &Rtt {
+        &self.rtt
+    }
+
+    /// Packets sent.
+    pub(super) const fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Packets judged so far, and how many of them were lost.
+    pub(super) const fn judged(&self) -> (u64, u64) {
+        (self.judged, self.lost)
+    }
+
+    pub(super) fn record(&mut self, now: Timestamp, number: u64) {
+        self.sent += 1;
+        if let Some(packet) = self.packet_mut(number) {
+            *packet = Packet { number, at: now, acked: false };
+        }
+    }
+
+    /// The largest packet number that a report names, received `delay` before the report left.
+    pub(super) fn acknowledge_largest(&mut self, now: Timestamp, number: u64, delay: Duration) {
+        let newly = self.acknowledge(number);
+        if let Some(sent_at) = newly
+            && number > self.largest_acked
+        {
+            let whole = now - sent_at;
+            // A peer that claims to have waited longer than the whole round trip is not believed.
+            self.rtt.observe(whole.checked_sub(delay).unwrap_or(whole));
+        }
+        self.largest_acked = self.largest_acked.max(number);
+    }
+
+    /// Marks a packet; its sending time if that is news.
+    pub(super) fn acknowledge(&mut self, number: u64) -> Option<Timestamp> {
+        let packet = self.packet_mut(number)?;
+        let news = packet.number == number && !packet.acked;
+        packet.acked |= packet.number == number;
+        news.then_some(packet.at)
+    }
+
+    /// Counts as lost what can no longer be acknowledged.
+    pub(super) fn judge(&mut self) {
+        let until = self.largest_acked.saturating_sub(JUDGED_BELOW);
+        // A peer that jumps far ahead in acknowledging makes this loop no longer than the ring.
+        self.judged = self.judged.max(until.saturating_sub(MASK));
+        while self.judged < until {
+            self.judged += 1;
+            let number = self.judged;
+            let lost = self.packet_mut(number).is_some_and(|packet| packet.number == number && !packet.acked);
+            self.lost += u64::from(lost);
+        }
+    }
+
+    fn packet_mut(&mut self, number: u64) -> Option<&mut Packet> {
+        self.ring.get_mut(usize::try_from(number & MASK).ok()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn the_round_trip_leaves_out_the_viewers_delay() {
+        let mut sent = SentPackets::new();
+        sent.record(Timestamp::from_millis(100), 1);
+        sent.acknowledge_largest(Timestamp::from_millis(130), 1, 5 * MS);
+        assert_eq!(sent.rtt().get(), Some(25 * MS));
+        sent.acknowledge_largest(Timestamp::from_millis(900), 1, 5 * MS);
+        assert_eq!(sent.rtt().get(), Some(25 * MS), "told twice, counted once");
+        sent.record(Timestamp::from_millis(200), 2);
+        sent.acknowledge_largest(Timestamp::from_millis(225), 2, 90 * MS);
+        assert_eq!(sent.rtt().get(), Some(25 * MS), "an impossible delay is not believed");
+    }
+
+    #[test]
+    fn loss_is_what_was_never_acknowledged() {
+        let mut sent = SentPackets::new();
+        for number in 1..=2_000 {
+            sent.record(Timestamp::ZERO, number);
+            if number % 10 != 0 {
+                sent.acknowledge(number);
+            }
+        }
+        sent.acknowledge_largest(Timestamp::ZERO, 1_999, Duration::ZERO);
+        sent.judge();
+        assert_eq!(sent.judged(), (1_999 - JUDGED_BELOW, 148));
+    }
+}

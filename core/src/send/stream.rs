@@ -1,0 +1,149 @@
+//! The stream that all viewers share: its description, its newest frame, how fast it comes.
+
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::frame_buffer::Frame;
+use super::pacer::{Rate, SourceRate};
+use crate::limits::FRAME_BYTES_MAX;
+use crate::nal::{Codec, Inspector, ParameterSets};
+use crate::time::Timestamp;
+use crate::wire::control::Config;
+use crate::wire::media::FrameHeader;
+
+/// Why an access unit was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessUnitRefused {
+    /// It is larger than the wire carries.
+    TooLarge {
+        /// Its size, bytes.
+        bytes: usize,
+    },
+    /// Nothing can be decoded before the first key frame.
+    BeforeFirstKeyFrame,
+    /// The source had ended.
+    AfterEnd,
+}
+
+impl core::fmt::Display for AccessUnitRefused {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::TooLarge { bytes } => write!(f, "access unit of {bytes} bytes is over the limit of {FRAME_BYTES_MAX}"),
+            Self::BeforeFirstKeyFrame => f.write_str("access unit before the first key frame: nobody could decode it"),
+            Self::AfterEnd => f.write_str("access unit after the end of the source"),
+        }
+    }
+}
+
+impl core::error::Error for AccessUnitRefused {}
+
+#[derive(Debug)]
+pub(super) struct Stream {
+    codec: Codec,
+    fps: u8,
+    inspector: Inspector,
+    parameter_sets: ParameterSets,
+    config_epoch: u8,
+    newest: u64,
+    newest_reference: Option<u64>,
+    size: Option<(u16, u16)>,
+    rate: SourceRate,
+}
+
+impl Stream {
+    pub(super) fn new(now: Timestamp, codec: Codec, fps: u8) -> Self {
+        Self {
+            codec,
+            fps,
+            inspector: Inspector::new(codec),
+            parameter_sets: ParameterSets::new(codec),
+            config_epoch: 0,
+            newest: 0,
+            newest_reference: None,
+            size: None,
+            rate: SourceRate::new(now),
+        }
+    }
+
+    /// Makes the next frame of an access unit.
+    ///
+    /// Nothing in a NAL unit names its references, so each frame is taken to refer to the last one that
+    /// anybody may refer to: never wrong, at times too careful.
+    pub(super) fn take(&mut self, now: Timestamp, body: Bytes, capture: Timestamp) -> Result<Frame, AccessUnitRefused> {
+        if body.len() > FRAME_BYTES_MAX {
+            return Err(AccessUnitRefused::TooLarge { bytes: body.len() });
+        }
+        let unit = self.inspector.inspect(&body);
+        let id = self.newest + 1;
+        let reference_delta = match self.newest_reference {
+            _ if unit.key => 0,
+            Some(reference) => u32::try_from(id - reference).unwrap_or(u32::MAX),
+            None => return Err(AccessUnitRefused::BeforeFirstKeyFrame),
+        };
+        let changed = self.parameter_sets.observe(&body);
+        let size = self.parameter_sets.dimensions();
+        let geometry_changed = size != self.size;
+        self.size = size;
+        if changed || self.config_epoch == 0 {
+            // 0 means that nothing was heard yet.
+            self.config_epoch = self.config_epoch.wrapping_add(1).max(1);
+        }
+        self.newest = id;
+        let disposable = unit.disposable && !unit.key;
+        if !disposable {
+            self.newest_reference = Some(id);
+        }
+        self.rate.add(now, body.len());
+        let header = FrameHeader {
+            codec: self.codec,
+            key: unit.key,
+            parameter_sets: unit.has_parameter_sets,
+            marks_long_term: false,
+            uses_long_term: false,
+            geometry_changed,
+            parameter_epoch: self.parameter_sets.epoch(),
+            reference_delta,
+            capture_us: capture.low_u32(),
+            body_len: u32::try_from(body.len()).unwrap_or(u32::MAX),
+        };
+        Ok(Frame::new(id, disposable, unit.temporal_id.min(3), &header, body))
+    }
+
+    /// The description of the stream, for CONFIG.
+    pub(super) fn config(&self) -> Config<'_> {
+        let (width, height) = self.size.unwrap_or_default();
+        Config {
+            config_epoch: self.config_epoch,
+            codec: self.codec,
+            width,
+            height,
+            fps: self.fps,
+            parameter_epoch: self.parameter_sets.epoch(),
+            parameter_sets: self.parameter_sets.as_annexb(),
+        }
+    }
+
+    /// Whether a viewer that heard description `epoch` should hear the current one.
+    pub(super) const fn has_news_for(&self, epoch: u8) -> bool {
+        self.config_epoch != 0 && self.config_epoch != epoch
+    }
+
+    /// The newest frame's id; 0 before the first.
+    pub(super) const fn newest_frame(&self) -> u64 {
+        self.newest
+    }
+
+    /// Picture size in pixels, once known.
+    pub(super) const fn size(&self) -> Option<(u16, u16)> {
+        self.size
+    }
+
+    pub(super) const fn source_rate(&self) -> Rate {
+        self.rate.get()
+    }
+
+    pub(super) fn frame_interval(&self) -> Duration {
+        Duration::from_secs(1) / u32::from(self.fps.max(1))
+    }
+}
