@@ -9,6 +9,7 @@ pub mod nal;
 pub mod recv;
 pub mod rng;
 pub mod seal;
+pub mod send;
 pub mod socket;
 pub mod time;
 pub mod transmit;

@@ -121,6 +121,12 @@ impl<S: Seal> Channel<S> {
         header + S::TAG_BYTES
     }
 
+    /// The last packet number sent; 0 before the first.
+    #[must_use]
+    pub const fn last_number(&self) -> u64 {
+        self.next_number - 1
+    }
+
     /// Seals one datagram at the start of `buf`: `fill` writes the plaintext. Tells its packet number and length,
     /// or nothing if `fill` wrote nothing or the datagram did not fit.
     pub fn seal(
@@ -163,11 +169,6 @@ impl<S: Seal> Channel<S> {
         let len = self.seal.open(receives, number, header, body).map_err(|Forged| OpenError::Forged)?;
         self.largest_received = self.largest_received.max(number);
         Ok((number, header_len..header_len + len))
-    }
-
-    /// The seal itself, for the handshake's sealed parts.
-    pub const fn raw(&self) -> &S {
-        &self.seal
     }
 }
 

@@ -102,7 +102,6 @@ const fn seconds(now: Timestamp) -> u16 {
     (now.as_micros() / 1_000_000) as u16
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,7 +120,8 @@ mod tests {
         let mut cookies = Cookies::new(now, &mut secrets);
         let home = address("192.0.2.1:5000");
         let cookie = cookies.make(now, &mut secrets, home, &NONCE);
-        let mut check = |address, nonce: &ClientNonce, cookie| cookies.check(now, &mut secrets, address, nonce, &cookie);
+        let mut check =
+            |address, nonce: &ClientNonce, cookie| cookies.check(now, &mut secrets, address, nonce, &cookie);
         assert!(check(home, &NONCE, cookie));
         assert!(!check(address("192.0.2.1:5001"), &NONCE, cookie));
         assert!(!check(address("192.0.2.2:5000"), &NONCE, cookie));

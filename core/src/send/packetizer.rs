@@ -60,7 +60,10 @@ mod tests {
                 let before_last = usize::from(cut.count - 1) * cut.segment;
                 assert!(cut.segment <= segment_max, "{len} {segment_max}");
                 assert!(before_last < len && len <= before_last + cut.segment, "{len} {segment_max}");
-                assert!(usize::from(cut.count) <= len.div_ceil(segment_max), "{len} {segment_max}: no more than needed");
+                assert!(
+                    usize::from(cut.count) <= len.div_ceil(segment_max),
+                    "{len} {segment_max}: no more than needed"
+                );
             }
         }
     }

@@ -42,10 +42,6 @@ impl Queue {
         self.frames.is_empty()
     }
 
-    pub(super) fn front(&self) -> Option<&Queued> {
-        self.frames.front()
-    }
-
     pub(super) fn front_mut(&mut self) -> Option<&mut Queued> {
         self.frames.front_mut()
     }

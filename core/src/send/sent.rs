@@ -44,8 +44,7 @@ impl Rtt {
 
     /// How long to wait for an answer before saying something again.
     pub(super) fn timeout(&self) -> Duration {
-        self.smoothed
-            .map_or(RTT_INITIAL * 2, |smoothed| smoothed + (self.variation * 4).max(Duration::from_millis(10)))
+        self.smoothed.map_or(RTT_INITIAL * 2, |smoothed| smoothed + (self.variation * 4).max(Duration::from_millis(10)))
     }
 }
 
@@ -69,7 +68,14 @@ pub(super) struct SentPackets {
 
 impl SentPackets {
     pub(super) fn new() -> Self {
-        Self { ring: vec![Packet::default(); SENT_MAX], largest_acked: 0, judged: 0, lost: 0, sent: 0, rtt: Rtt::default() }
+        Self {
+            ring: vec![Packet::default(); SENT_MAX],
+            largest_acked: 0,
+            judged: 0,
+            lost: 0,
+            sent: 0,
+            rtt: Rtt::default(),
+        }
     }
 
     pub(super) const fn rtt(&self) -> &Rtt {

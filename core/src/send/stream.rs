@@ -29,7 +29,9 @@ pub enum AccessUnitRefused {
 impl core::fmt::Display for AccessUnitRefused {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::TooLarge { bytes } => write!(f, "access unit of {bytes} bytes is over the limit of {FRAME_BYTES_MAX}"),
+            Self::TooLarge { bytes } => {
+                write!(f, "access unit of {bytes} bytes is over the limit of {FRAME_BYTES_MAX}")
+            }
             Self::BeforeFirstKeyFrame => f.write_str("access unit before the first key frame: nobody could decode it"),
             Self::AfterEnd => f.write_str("access unit after the end of the source"),
         }
@@ -44,6 +46,8 @@ pub(super) struct Stream {
     fps: u8,
     inspector: Inspector,
     parameter_sets: ParameterSets,
+    /// Their bytes, taken from the cache when they change.
+    parameter_bytes: Bytes,
     config_epoch: u8,
     newest: u64,
     newest_reference: Option<u64>,
@@ -58,6 +62,7 @@ impl Stream {
             fps,
             inspector: Inspector::new(codec),
             parameter_sets: ParameterSets::new(codec),
+            parameter_bytes: Bytes::new(),
             config_epoch: 0,
             newest: 0,
             newest_reference: None,
@@ -88,6 +93,7 @@ impl Stream {
         if changed || self.config_epoch == 0 {
             // 0 means that nothing was heard yet.
             self.config_epoch = self.config_epoch.wrapping_add(1).max(1);
+            self.parameter_bytes = self.parameter_sets.as_annexb();
         }
         self.newest = id;
         let disposable = unit.disposable && !unit.key;
@@ -120,7 +126,7 @@ impl Stream {
             height,
             fps: self.fps,
             parameter_epoch: self.parameter_sets.epoch(),
-            parameter_sets: self.parameter_sets.as_annexb(),
+            parameter_sets: &self.parameter_bytes,
         }
     }
 

@@ -1,0 +1,163 @@
+//! The door: LONG datagrams, answered without remembering anything until an address has proved itself.
+
+use alloc::collections::VecDeque;
+use core::net::SocketAddr;
+
+use super::cookie::{Cookies, Secrets};
+use super::server::Server;
+use super::state::ViewerInput;
+use super::viewer::{Viewer, ViewerId};
+use crate::limits::{AMPLIFICATION_FACTOR_MAX, FRAME_BYTES_MAX, HALF_OPEN_MAX, HALF_OPEN_PER_ADDRESS_MAX};
+use crate::seal::{Direction, Seal};
+use crate::time::Timestamp;
+use crate::transmit::Transmit;
+use crate::wire::long::{
+    AUTH_OPEN, ClientNonce, INIT_BYTES, Init, Long, SessionParameters, accept_clear_len, nonce_of_any_version,
+};
+use crate::wire::{CloseCode, VERSION, WireError};
+
+/// Largest answer to a LONG datagram.
+const ANSWER_BYTES_MAX: usize = 128;
+/// Answers that wait to be sent; a shell that drains after each input never has more than one.
+const ANSWERS_MAX: usize = 64;
+
+const _: () = assert!(ANSWER_BYTES_MAX <= AMPLIFICATION_FACTOR_MAX * INIT_BYTES);
+
+#[derive(Debug)]
+struct Answer {
+    to: SocketAddr,
+    bytes: [u8; ANSWER_BYTES_MAX],
+    len: usize,
+}
+
+/// What the door needs: the secret behind its cookies, and a short queue of answers.
+#[derive(Debug)]
+pub(super) struct Door {
+    pub(super) secrets: Secrets,
+    cookies: Cookies,
+    answers: VecDeque<Answer>,
+    next_id: u64,
+}
+
+impl Door {
+    pub(super) fn new(now: Timestamp, seed: [u8; 32]) -> Self {
+        let mut secrets = Secrets::new(seed);
+        let cookies = Cookies::new(now, &mut secrets);
+        Self { secrets, cookies, answers: VecDeque::with_capacity(ANSWERS_MAX), next_id: 1 }
+    }
+
+    pub(super) fn poll_transmit(&mut self, buf: &mut [u8]) -> Option<Transmit> {
+        let answer = self.answers.pop_front()?;
+        let bytes = answer.bytes.get(..answer.len)?;
+        buf.get_mut(..answer.len)?.copy_from_slice(bytes);
+        Some(Transmit { destination: answer.to, len: answer.len, segment_size: None })
+    }
+
+    fn answer(&mut self, to: SocketAddr, long: &Long<'_>) -> usize {
+        let mut bytes = [0; ANSWER_BYTES_MAX];
+        let Some(len) = long.write(&mut bytes) else { return 0 };
+        if self.answers.len() >= ANSWERS_MAX {
+            return 0;
+        }
+        self.answers.push_back(Answer { to, bytes, len });
+        len
+    }
+}
+
+impl<S: Seal> Server<S> {
+    /// Whether a LONG datagram was one that a viewer may send.
+    pub(super) fn handle_long(&mut self, now: Timestamp, from: SocketAddr, datagram: &[u8]) -> bool {
+        match Long::parse(datagram) {
+            Ok(Long::Init(init)) => {
+                self.handle_init(now, from, &init);
+                true
+            }
+            Err(WireError::Version) => {
+                let Some(nonce) = nonce_of_any_version(datagram) else { return false };
+                self.stats.unproven_bytes_received += INIT_BYTES as u64;
+                let len = self.door.answer(from, &Long::Versions { nonce, versions: &[VERSION] });
+                self.stats.unproven_bytes_sent += len as u64;
+                true
+            }
+            Ok(Long::Retry { .. } | Long::Accept { .. } | Long::Versions { .. } | Long::Reject { .. }) | Err(_) => {
+                false
+            }
+        }
+    }
+
+    fn handle_init(&mut self, now: Timestamp, from: SocketAddr, init: &Init<'_>) {
+        let nonce = init.nonce;
+        let Door { cookies, secrets, .. } = &mut self.door;
+        let proven = init.cookie.is_some_and(|cookie| cookies.check(now, secrets, from, &nonce, &cookie));
+        if !proven {
+            let cookie = cookies.make(now, secrets, from, &nonce);
+            self.stats.unproven_bytes_received += INIT_BYTES as u64;
+            self.stats.retries_sent += 1;
+            let retry = Long::Retry { nonce, auth_modes: 1 << AUTH_OPEN, cookie };
+            self.stats.unproven_bytes_sent += self.door.answer(from, &retry) as u64;
+            return;
+        }
+        if let Some(viewer) = self.viewers.find_attempt(from, &nonce) {
+            let connection_id = viewer.connection_id;
+            return self.accept(now, from, nonce, connection_id);
+        }
+        if let Some(code) = self.refusal() {
+            self.stats.viewers_refused += 1;
+            self.door.answer(from, &Long::Reject { nonce, code });
+            return;
+        }
+        let connection_id = self.open(now, from, nonce);
+        self.accept(now, from, nonce, connection_id);
+    }
+
+    fn refusal(&self) -> Option<CloseCode> {
+        let joined = self.viewers.iter().filter(|viewer| viewer.state.is_joined()).count();
+        self.ended_with().or_else(|| (joined >= self.config.viewers_max).then_some(CloseCode::Full))
+    }
+
+    /// Makes a half-open subscription, in the place of the oldest one where there are too many.
+    fn open(&mut self, now: Timestamp, from: SocketAddr, nonce: ClientNonce) -> u32 {
+        let (all, of_host) = self.viewers.half_open(from);
+        let evicted = if of_host >= HALF_OPEN_PER_ADDRESS_MAX {
+            self.viewers.oldest_half_open(|viewer| viewer.address.ip() == from.ip())
+        } else if all >= HALF_OPEN_MAX {
+            self.viewers.oldest_half_open(|_| true)
+        } else {
+            None
+        };
+        if let Some(index) = evicted {
+            self.remove(index, ViewerInput::Expired, None);
+        }
+        let connection_id = loop {
+            let id = self.door.secrets.next_u32();
+            if self.viewers.find(id).is_none() {
+                break id;
+            }
+        };
+        let id = ViewerId(self.door.next_id);
+        self.door.next_id += 1;
+        let index = self.viewers.insert(Viewer::new(now, id, from, connection_id, nonce, self.seal.clone()));
+        self.viewers.reschedule(index, &self.stream);
+        connection_id
+    }
+
+    /// Answers an INIT whose cookie was good; a repeated INIT gets the same answer but for the clock.
+    fn accept(&mut self, now: Timestamp, to: SocketAddr, nonce: ClientNonce, connection_id: u32) {
+        let parameters = SessionParameters {
+            aead: 0,
+            frame_bytes_max: u32::try_from(FRAME_BYTES_MAX).unwrap_or(u32::MAX),
+            server_time_us: now.as_micros(),
+            newest_frame: self.stream.newest_frame(),
+        };
+        let mut clear = [0; ANSWER_BYTES_MAX];
+        let unsealed = Long::Accept { nonce, connection_id, handshake: &[], sealed: &[] };
+        let Some(clear_len) = unsealed.write(&mut clear) else { return };
+        debug_assert_eq!(clear_len, accept_clear_len(0));
+        let mut sealed = [0; ANSWER_BYTES_MAX];
+        let sealed_len = SessionParameters::BYTES + S::TAG_BYTES;
+        let (Some(sealed), Some(header)) = (sealed.get_mut(..sealed_len), clear.get(..clear_len)) else { return };
+        sealed.iter_mut().zip(parameters.to_bytes()).for_each(|(to, from)| *to = from);
+        self.seal.seal(Direction::ToViewer, 0, header, sealed);
+        self.door.answer(to, &Long::Accept { nonce, connection_id, handshake: &[], sealed });
+    }
+}

@@ -1,0 +1,129 @@
+//! What the server's machine tells its shell.
+
+use core::fmt;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use super::state::ViewerState;
+use super::viewer::ViewerId;
+use crate::wire::CloseCode;
+
+/// Why a viewer is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaveReason {
+    /// It said so.
+    Left,
+    /// It fell silent.
+    Expired,
+    /// It came back over a new session.
+    Replaced,
+    /// The server ended the session.
+    Closed(CloseCode),
+}
+
+impl fmt::Display for LeaveReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Left => f.write_str("left"),
+            Self::Expired => f.write_str("silent for too long"),
+            Self::Replaced => f.write_str("came back over a new session"),
+            Self::Closed(code) => write!(f, "closed: {code}"),
+        }
+    }
+}
+
+/// What the shell should know or do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerEvent {
+    /// A viewer proved its address and its session: media flows to it.
+    ViewerJoined {
+        /// Which.
+        viewer: ViewerId,
+        /// Where it is.
+        address: SocketAddr,
+    },
+    /// A viewer that had joined is gone.
+    ViewerLeft {
+        /// Which.
+        viewer: ViewerId,
+        /// Where it was.
+        address: SocketAddr,
+        /// Why.
+        reason: LeaveReason,
+    },
+    /// The encoder should make its next picture a key frame.
+    KeyFrameWanted,
+    /// Every goodbye is said: the shell may stop.
+    Finished,
+}
+
+/// Why the machine wants to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeoutReason {
+    /// Something is due to be sent to a viewer.
+    Transmit,
+    /// A viewer may have fallen silent, or a goodbye may be over.
+    Viewer,
+    /// Requests for key frames have been collected.
+    KeyFrame,
+    /// What viewers have not decoded by now they will not.
+    Drain,
+}
+
+/// One viewer as a status page shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ViewerInfo {
+    /// Which.
+    pub id: ViewerId,
+    /// Where it is.
+    pub address: SocketAddr,
+    /// Where its subscription stands.
+    pub state: ViewerState,
+    /// Smoothed round-trip time, once measured.
+    pub rtt: Option<Duration>,
+    /// Packets sent.
+    pub packets_sent: u64,
+    /// Packets whose fate is known, and how many of them were lost.
+    pub packets_judged: (u64, u64),
+    /// Bytes sent, UDP payload.
+    pub bytes_sent: u64,
+    /// Frames sent whole.
+    pub frames_sent: u64,
+    /// Frames dropped because the viewer's queue was too long or too old.
+    pub frames_dropped: u64,
+    /// Bytes of frames that wait.
+    pub queue_bytes: usize,
+    /// The last frame it decoded.
+    pub last_decoded: Option<u64>,
+}
+
+/// Counters; they only grow, but for what is held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServerStats {
+    /// Access units taken.
+    pub access_units: u64,
+    /// Access units refused.
+    pub access_units_refused: u64,
+    /// Key frames among those taken.
+    pub key_frames: u64,
+    /// Key frames asked of the encoder.
+    pub key_frames_wanted: u64,
+    /// Datagrams received.
+    pub datagrams_received: u64,
+    /// Of those: malformed, forged, replayed, or of no known session.
+    pub datagrams_dropped: u64,
+    /// INITs answered by RETRY.
+    pub retries_sent: u64,
+    /// Viewers turned away because the table was full.
+    pub viewers_refused: u64,
+    /// Sessions ever confirmed.
+    pub viewers_joined: u64,
+    /// Late joins that the global buffer served.
+    pub joins_from_cache: u64,
+    /// Bytes received from addresses that had proved nothing.
+    pub unproven_bytes_received: u64,
+    /// Bytes sent to addresses that had proved nothing.
+    pub unproven_bytes_sent: u64,
+    /// Bytes that the global buffer holds.
+    pub global_buffer_bytes: usize,
+}

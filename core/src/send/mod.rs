@@ -1,0 +1,30 @@
+//! The server's half: from access units to datagrams for every viewer.
+//!
+//! video source (the shell's) -> **global buffer** (frames since the last key frame) -> **UDP transmitter** (every
+//! subscribed viewer at its own pace) -> network.
+//!
+//! [`Server`] is the machine that the shell drives; the other files are its parts.
+
+mod admission;
+mod cookie;
+mod events;
+mod frame_buffer;
+mod key_frames;
+mod pacer;
+mod packetizer;
+mod queue;
+mod schedule;
+mod sent;
+mod server;
+mod sessions;
+mod skips;
+mod state;
+mod stream;
+mod viewer;
+mod viewers;
+
+pub use events::{LeaveReason, ServerEvent, ServerStats, TimeoutReason, ViewerInfo};
+pub use server::{Server, ServerConfig};
+pub use state::{ViewerInput, ViewerState};
+pub use stream::AccessUnitRefused;
+pub use viewer::ViewerId;

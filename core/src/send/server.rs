@@ -1,0 +1,313 @@
+//! The server's machine: takes access units and datagrams in, gives datagrams and events out.
+
+use alloc::collections::VecDeque;
+use core::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::admission::Door;
+use super::events::{LeaveReason, ServerEvent, ServerStats, TimeoutReason, ViewerInfo};
+use super::frame_buffer::FrameBuffer;
+use super::key_frames::KeyFramePolicy;
+use super::state::{ViewerInput, ViewerState};
+use super::stream::{AccessUnitRefused, Stream};
+use super::viewer::{Viewer, ViewerId};
+use super::viewers::Viewers;
+use crate::limits::{EVENTS_MAX, REPAIR_PERIOD_MAX, VIEWERS_MAX};
+use crate::nal::Codec;
+use crate::seal::Seal;
+use crate::time::Timestamp;
+use crate::transmit::Transmit;
+use crate::wire::CloseCode;
+use crate::wire::sealed::Header;
+
+/// How a server behaves.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// Codec of the source.
+    pub codec: Codec,
+    /// Frames a second at most.
+    pub fps: u8,
+    /// Whether the source makes a key frame when asked; a file does not.
+    pub answers_key_requests: bool,
+    /// Viewers at once, at most [`VIEWERS_MAX`].
+    pub viewers_max: usize,
+}
+
+/// The server's machine.
+///
+/// Feed it with `handle_*`; after each call drain [`poll_transmit`](Self::poll_transmit), then
+/// [`poll_event`](Self::poll_event), then read [`poll_timeout`](Self::poll_timeout).
+#[derive(Debug)]
+pub struct Server<S> {
+    pub(super) config: ServerConfig,
+    pub(super) seal: S,
+    pub(super) door: Door,
+    pub(super) viewers: Viewers<S>,
+    pub(super) stream: Stream,
+    pub(super) stats: ServerStats,
+    pub(super) buffer: FrameBuffer,
+    pub(super) key_frames: KeyFramePolicy,
+    events: VecDeque<ServerEvent>,
+    /// Set once: what viewers are told from then on, and until when those that are behind may catch up.
+    ending: Option<(CloseCode, Timestamp)>,
+    finished: bool,
+    now: Timestamp,
+}
+
+impl<S: Seal> Server<S> {
+    /// A server without viewers. `seed` decides everything secret about it and must come from a good source.
+    pub fn new(mut config: ServerConfig, seal: S, seed: [u8; 32], now: Timestamp) -> Self {
+        config.viewers_max = config.viewers_max.min(VIEWERS_MAX);
+        Self {
+            door: Door::new(now, seed),
+            viewers: Viewers::new(),
+            stream: Stream::new(now, config.codec, config.fps),
+            stats: ServerStats::default(),
+            pub(super) buffer: FrameBuffer::default(),
+            pub(super) key_frames: KeyFramePolicy::new(now, config.answers_key_requests),
+            events: VecDeque::new(),
+            ending: None,
+            finished: false,
+            config,
+            seal,
+            now,
+        }
+    }
+
+    /// Counters.
+    #[must_use]
+    pub const fn stats(&self) -> ServerStats {
+        let mut stats = self.stats;
+        stats.global_buffer_bytes = self.buffer.bytes();
+        stats
+    }
+
+    /// Picture size in pixels, once a parameter set told it.
+    #[must_use]
+    pub const fn picture_size(&self) -> Option<(u16, u16)> {
+        self.stream.size()
+    }
+
+    /// The viewers, half-open ones too.
+    pub fn viewers(&self) -> impl Iterator<Item = ViewerInfo> {
+        self.viewers.iter().map(|viewer| ViewerInfo {
+            id: viewer.id,
+            address: viewer.address,
+            state: viewer.state,
+            rtt: viewer.sent.rtt().get(),
+            packets_sent: viewer.sent.sent(),
+            packets_judged: viewer.sent.judged(),
+            bytes_sent: viewer.bytes_sent,
+            frames_sent: viewer.frames_sent,
+            frames_dropped: viewer.queue().dropped(),
+            queue_bytes: viewer.queue().bytes(),
+            last_decoded: viewer.last_decoded(),
+        })
+    }
+
+    /// The source made an access unit (Annex-B, one picture), captured at `capture`. Its frame id.
+    ///
+    /// # Errors
+    /// [`AccessUnitRefused`]; nothing has changed then.
+    pub fn handle_access_unit(
+        &mut self,
+        now: Timestamp,
+        unit: Bytes,
+        capture: Timestamp,
+    ) -> Result<u64, AccessUnitRefused> {
+        self.advance(now);
+        let taken =
+            if self.ending.is_some() { Err(AccessUnitRefused::AfterEnd) } else { self.stream.take(now, unit, capture) };
+        let frame = taken.inspect_err(|_| self.stats.access_units_refused += 1)?;
+        self.stats.access_units += 1;
+        if frame.key {
+            self.stats.key_frames += 1;
+            self.key_frames.made();
+        }
+        self.buffer.push(frame.clone());
+        for index in self.viewers.indices() {
+            let Some(viewer) = self.viewers.get_mut(index) else { continue };
+            viewer.offer(now, &frame, &self.stream);
+            if viewer.needs_key() && viewer.state == ViewerState::Live {
+                self.key_frames.want(now);
+            }
+            self.viewers.reschedule(index, &self.stream);
+        }
+        Ok(frame.id)
+    }
+
+    /// A datagram came; it is opened in place.
+    pub fn handle_datagram(&mut self, now: Timestamp, from: SocketAddr, datagram: &mut [u8]) {
+        self.advance(now);
+        self.stats.datagrams_received += 1;
+        let understood = if Header::is_sealed(datagram) {
+            self.handle_sealed(now, from, datagram)
+        } else {
+            self.handle_long(now, from, datagram)
+        };
+        if !understood {
+            self.stats.datagrams_dropped += 1;
+        }
+    }
+
+    /// The source is at its end: viewers get what is on its way, then are told.
+    pub fn handle_end_of_source(&mut self, now: Timestamp) {
+        self.advance(now);
+        self.ending.get_or_insert((CloseCode::EndOfStream, now + REPAIR_PERIOD_MAX));
+        self.drain(now);
+    }
+
+    /// The server stops: viewers are told at once.
+    pub fn handle_shutdown(&mut self, now: Timestamp) {
+        self.advance(now);
+        self.ending = Some((CloseCode::Shutdown, now));
+        self.drain(now);
+    }
+
+    /// The time that [`poll_timeout`](Self::poll_timeout) named has come.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.advance(now);
+        while let Some(index) = self.viewers.timeouts.due(now) {
+            let Some(input) = self.viewers.get_mut(index).and_then(|viewer| viewer.timeout_due(now)) else { break };
+            match input {
+                ViewerInput::Silent => {
+                    if let Some(viewer) = self.viewers.get_mut(index) {
+                        viewer.step(input);
+                        viewer.stall(now);
+                    }
+                    self.viewers.reschedule(index, &self.stream);
+                }
+                ViewerInput::Expired => self.remove(index, input, Some(LeaveReason::Expired)),
+                ViewerInput::Closed => self.remove_closed(index, input),
+                ViewerInput::Heard | ViewerInput::Left | ViewerInput::Close => break,
+            }
+        }
+        if self.ending.is_some() {
+            self.drain(now);
+        }
+        if self.key_frames.poll(now) {
+            self.stats.key_frames_wanted += 1;
+            self.push(ServerEvent::KeyFrameWanted);
+        }
+    }
+
+    /// The next datagrams to send to one viewer, written to the start of `buf`, which should hold
+    /// [`BURST_DATAGRAMS_MAX`](crate::limits::BURST_DATAGRAMS_MAX) of the largest size.
+    pub fn poll_transmit(&mut self, now: Timestamp, buf: &mut [u8]) -> Option<Transmit> {
+        self.advance(now);
+        if let Some(transmit) = self.door.poll_transmit(buf) {
+            return Some(transmit);
+        }
+        while let Some(index) = self.viewers.transmits.due(now) {
+            let transmit = self.viewers.get_mut(index).and_then(|viewer| viewer.poll_transmit(now, &self.stream, buf));
+            self.viewers.reschedule(index, &self.stream);
+            if transmit.is_some() {
+                return transmit;
+            }
+            debug_assert!(self.viewers.transmits.due(now) != Some(index), "a viewer is due but sends nothing");
+            if self.viewers.transmits.due(now) == Some(index) {
+                self.viewers.transmits.set(index, None);
+            }
+        }
+        None
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<ServerEvent> {
+        self.events.pop_front()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), and why.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<(Timestamp, TimeoutReason)> {
+        let transmit = self.viewers.transmits.first().map(|(at, _)| (at, TimeoutReason::Transmit));
+        let viewer = self.viewers.timeouts.first().map(|(at, _)| (at, TimeoutReason::Viewer));
+        let key_frame = self.key_frames.due().map(|at| (at, TimeoutReason::KeyFrame));
+        let drain = match self.ending {
+            Some((CloseCode::EndOfStream, until)) if self.now < until => Some((until, TimeoutReason::Drain)),
+            _ => None,
+        };
+        [transmit, viewer, key_frame, drain].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    /// How many subscriptions there are, half-open ones too.
+    #[must_use]
+    pub fn viewer_count(&self) -> usize {
+        self.viewers.len()
+    }
+
+    /// Ends one viewer's session; whether it was there.
+    pub fn kick(&mut self, now: Timestamp, id: ViewerId) -> bool {
+        self.advance(now);
+        let index = self.viewers.iter().find(|viewer| viewer.id == id).map(|viewer| viewer.connection_id);
+        let Some(index) = index.and_then(|connection_id| self.viewers.find(connection_id)) else { return false };
+        if let Some(viewer) = self.viewers.get_mut(index).filter(|viewer| viewer.state.is_joined()) {
+            viewer.close(now, CloseCode::Kicked);
+        }
+        self.viewers.reschedule(index, &self.stream);
+        true
+    }
+
+    /// What viewers are refused with once the end has begun.
+    pub(super) fn ended_with(&self) -> Option<CloseCode> {
+        self.ending.map(|(code, _)| code)
+    }
+
+    /// Removes a viewer; one that had joined leaves with an event.
+    pub(super) fn remove(&mut self, index: usize, input: ViewerInput, reason: Option<LeaveReason>) {
+        let Some(mut viewer) = self.viewers.remove(index) else { return };
+        let before = viewer.step(input);
+        if let Some(reason) = reason
+            && before != ViewerState::HalfOpen
+        {
+            self.push(ServerEvent::ViewerLeft { viewer: viewer.id, address: viewer.address, reason });
+        }
+        self.finish_if_empty();
+    }
+
+    pub(super) fn remove_closed(&mut self, index: usize, input: ViewerInput) {
+        let code = self.ended_with().unwrap_or(CloseCode::Kicked);
+        self.remove(index, input, Some(LeaveReason::Closed(code)));
+    }
+
+    fn advance(&mut self, now: Timestamp) {
+        debug_assert!(now >= self.now, "time ran backwards: {now} after {}", self.now);
+        self.now = self.now.max(now);
+    }
+
+    pub(super) fn push(&mut self, event: ServerEvent) {
+        self.events.push_back(event);
+        debug_assert!(self.events.len() <= EVENTS_MAX + VIEWERS_MAX, "the shell does not drain its events");
+    }
+
+    /// Once the end has begun: says goodbye to every viewer that has everything, or that time has run out for.
+    pub(super) fn drain(&mut self, now: Timestamp) {
+        let Some((code, until)) = self.ending else { return };
+        let last = self.stream.newest_frame();
+        for index in self.viewers.indices() {
+            let Some(viewer) = self.viewers.get_mut(index) else { continue };
+            let has_all = |viewer: &Viewer<S>| viewer.queue().is_empty() && viewer.last_decoded() >= Some(last);
+            match viewer.state {
+                ViewerState::Live | ViewerState::Stalled if now >= until || last == 0 || has_all(viewer) => {
+                    viewer.close(now, code);
+                    self.viewers.reschedule(index, &self.stream);
+                }
+                ViewerState::HalfOpen if now >= until => self.remove(index, ViewerInput::Close, None),
+                ViewerState::HalfOpen
+                | ViewerState::Live
+                | ViewerState::Stalled
+                | ViewerState::Closing
+                | ViewerState::Gone => {}
+            }
+        }
+        self.finish_if_empty();
+    }
+
+    fn finish_if_empty(&mut self) {
+        if self.ending.is_some() && self.viewers.is_empty() && !self.finished {
+            self.finished = true;
+            self.push(ServerEvent::Finished);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What viewers say over their sessions, and what follows from it.
+
+use core::net::SocketAddr;
+
+use super::events::{LeaveReason, ServerEvent};
+use super::frame_buffer::Frame;
+use super::server::Server;
+use super::state::{ViewerInput, ViewerState};
+use crate::limits::QUEUE_BYTES_MAX;
+use crate::seal::Seal;
+use crate::time::Timestamp;
+use crate::wire::Reader;
+use crate::wire::control::{Control, Messages};
+use crate::wire::feedback::Feedback;
+use crate::wire::sealed::Header;
+
+impl<S: Seal> Server<S> {
+    /// Whether a sealed datagram belonged to a session and made sense.
+    pub(super) fn handle_sealed(&mut self, now: Timestamp, from: SocketAddr, datagram: &mut [u8]) -> bool {
+        let Some(index) = self.session_of(from, datagram) else { return false };
+        let Some(viewer) = self.viewers.get_mut(index) else { return false };
+        let Ok((_, plaintext)) = viewer.channel.open(datagram) else { return false };
+        viewer.hear(now);
+        self.revive(now, index);
+        let mut understood = true;
+        for message in Messages::new(datagram.get(plaintext).unwrap_or_default()) {
+            let Ok(message) = message else {
+                understood = false;
+                break;
+            };
+            understood &= self.handle_message(now, index, message);
+        }
+        self.viewers.reschedule(index, &self.stream);
+        if self.ending.is_some() {
+            self.drain(now);
+        }
+        understood
+    }
+
+    /// The session that a datagram names, if it comes from that session's address.
+    fn session_of(&mut self, from: SocketAddr, datagram: &[u8]) -> Option<usize> {
+        let header = Header::read(&mut Reader::new(datagram)).ok()?;
+        let index = self.viewers.find(header.connection_id?)?;
+        self.viewers.get_mut(index).is_some_and(|viewer| viewer.address == from).then_some(index)
+    }
+
+    fn handle_message(&mut self, now: Timestamp, index: usize, message: Control<'_>) -> bool {
+        let Some(viewer) = self.viewers.get_mut(index) else { return true };
+        match message {
+            Control::Ping { id, sent_us } => viewer.handle_ping(now, id, sent_us),
+            Control::Feedback(body) => {
+                let Ok(report) = Feedback::parse(body) else { return false };
+                let stuck_since = viewer.handle_feedback(now, &report, self.stream.newest_frame());
+                if let Some(first_bad) = stuck_since
+                    && viewer.state == ViewerState::Live
+                    && viewer.is_key_due(now, first_bad)
+                {
+                    self.key_frames.want(now);
+                }
+            }
+            Control::Wish(wish) => viewer.handle_wish(wish),
+            Control::Close(_) => {
+                if viewer.state == ViewerState::Closing {
+                    self.remove_closed(index, ViewerInput::Closed);
+                } else {
+                    self.remove(index, ViewerInput::Left, Some(LeaveReason::Left));
+                }
+            }
+            // Of no meaning to a server, or of a later version.
+            Control::Pad(_)
+            | Control::Pong { .. }
+            | Control::Config(_)
+            | Control::Skip { .. }
+            | Control::PathChallenge(_)
+            | Control::PathResponse(_)
+            | Control::Token(_)
+            | Control::WishHeard(_)
+            | Control::Heartbeat { .. }
+            | Control::Unknown(_) => {}
+        }
+        true
+    }
+
+    /// A viewer spoke: for the first time, or again after a silence.
+    fn revive(&mut self, now: Timestamp, index: usize) {
+        let Some(viewer) = self.viewers.get_mut(index) else { return };
+        let (id, address) = (viewer.id, viewer.address);
+        match viewer.step(ViewerInput::Heard) {
+            ViewerState::HalfOpen => {
+                self.stats.viewers_joined += 1;
+                let replaced = self.viewers.iter().find(|other| other.address == address && other.id < id);
+                if let Some(old) = replaced.and_then(|old| self.viewers.find(old.connection_id)) {
+                    self.replace(old);
+                }
+                self.push(ServerEvent::ViewerJoined { viewer: id, address });
+                self.catch_up(now, index);
+            }
+            ViewerState::Stalled => self.catch_up(now, index),
+            ViewerState::Live | ViewerState::Closing | ViewerState::Gone => {}
+        }
+    }
+
+    fn replace(&mut self, index: usize) {
+        let input = match self.viewers.get_mut(index).map(|viewer| viewer.state) {
+            Some(ViewerState::HalfOpen) => ViewerInput::Expired,
+            _ => ViewerInput::Left,
+        };
+        self.remove(index, input, Some(LeaveReason::Replaced));
+    }
+
+    /// Gives a viewer its picture at once from the global buffer, if that costs little more than the key frame
+    /// that all the others would have to take otherwise.
+    fn catch_up(&mut self, now: Timestamp, index: usize) {
+        let Some(viewer) = self.viewers.get_mut(index) else { return };
+        let key = self.buffer.key().filter(|key| viewer.can_begin_with(key.id));
+        let Some(key) = key else { return self.key_frames.want(now) };
+        let chain_bytes: usize = self.buffer.chain().map(Frame::len).sum();
+        let bytes_max = if self.key_frames.is_possible() { key.len() * 3 / 2 } else { QUEUE_BYTES_MAX };
+        if chain_bytes > bytes_max {
+            return self.key_frames.want(now);
+        }
+        for frame in self.buffer.chain() {
+            viewer.offer(now, frame, &self.stream);
+        }
+        self.stats.joins_from_cache += 1;
+    }
+}
