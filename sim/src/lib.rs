@@ -1,2 +1,7 @@
 //! The proving side of the I/O line: virtual time, seeded faults and every checker.
 #![forbid(unsafe_code)]
+
+#[cfg(feature = "shells")]
+pub mod impaired;
+pub mod link;
+pub mod source;
