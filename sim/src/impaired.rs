@@ -243,3 +243,21 @@ fn now() -> Timestamp {
     let elapsed = turmoil::sim_elapsed().expect("an impaired socket lives in a host of a turmoil simulation");
     Timestamp::ZERO + elapsed
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_link_of_every_bind_has_dice_of_its_own() {
+        let seeds = |seed| {
+            let egress = Egress::new(seed, |_| LinkConfig::default());
+            let to = ["10.0.0.1:1", "10.0.0.1:2", "10.0.0.2:1", "[fe80::1]:1", "[fe80::2]:1", "[fe81::1]:1"];
+            let links = to.into_iter().flat_map(|to| [(0, to), (1, to)]);
+            links.map(|(bind, to)| egress.link_seed(bind, to.parse().unwrap())).collect::<BTreeSet<_>>()
+        };
+        assert_eq!(seeds(1).len(), 12);
+        assert_eq!(seeds(1), seeds(1));
+        assert!(seeds(1).is_disjoint(&seeds(2)));
+    }
+}

@@ -191,8 +191,12 @@ mod tests {
                 }
                 assert_eq!(headers, expected, "unit {n}");
                 assert!(unit.bytes.starts_with(&START_CODE_LONG));
+                let nal_units = nal_units(&unit.bytes);
+                let slice = nal_units.last().unwrap();
                 // first_mb_in_slice is 0: ue(v) codes it as a single set bit.
-                assert_ne!(nal_units(&unit.bytes).last().unwrap()[1] & 0x80, 0);
+                assert_ne!(slice[1] & 0x80, 0);
+                assert!(slice.windows(2).all(|pair| pair != [0, 0]));
+                assert_ne!(unit.bytes.last(), Some(&0));
                 unit
             })
             .collect()

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use sim::link::{LinkConfig, LossModel, PPM};
+use nalcast_core::Timestamp;
+use sim::link::{Link, LinkConfig, LossModel, PPM};
 
 use crate::{SEED, SIGMAS, check_binomial, check_rate, ms, number, run, with_loss};
 
@@ -74,6 +75,24 @@ fn burst_loss_by_time_does_not_depend_on_the_packet_rate() {
 fn scripted_loss_is_exact() {
     let script = BTreeSet::from([0, 3, 4, 99]);
     assert_eq!(lost_set(with_loss(LossModel::Scripted(script.clone())), 100, 10), script);
+}
+
+#[test]
+fn a_model_goes_on_while_the_rest_changes_and_starts_anew_when_it_does() {
+    let script = |number| with_loss(LossModel::Scripted(BTreeSet::from([number])));
+    let mut link = Link::new(script(3), SEED);
+    let mut lost = Vec::new();
+    for n in 0..12 {
+        let now = Timestamp::from_millis(n);
+        match n {
+            2 => link.set_config(now, LinkConfig { mtu_bytes: 100, ..script(3) }),
+            6 => link.set_config(now, script(4)),
+            _ => {}
+        }
+        link.send(now, b"datagram");
+        lost.extend(link.poll_deliver(now).is_none().then_some(n));
+    }
+    assert_eq!(lost, [3, 10]);
 }
 
 #[test]

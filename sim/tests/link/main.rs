@@ -225,14 +225,59 @@ fn damage_is_calibrated_and_bounded() {
         check_binomial(found, 20_000, 50_000);
         assert_eq!(counted(&link.stats()), found);
     };
-    let flipped = |datagram: &[u8]| {
-        let bits: u32 = datagram.iter().map(|byte| byte.count_ones()).sum();
-        assert!(bits <= 3 && datagram.len() == 40);
-        bits > 0
-    };
+    let flipped = |datagram: &[u8]| datagram.iter().any(|byte| *byte != 0);
     check(LinkConfig { corrupt_ppm: 50_000, ..LinkConfig::default() }, flipped, |stats| stats.corrupted);
     let cut = |datagram: &[u8]| datagram.len() < 40;
     check(LinkConfig { truncate_ppm: 50_000, ..LinkConfig::default() }, cut, |stats| stats.truncated);
+}
+
+#[test]
+fn corruption_flips_one_to_three_bits() {
+    let mut link = Link::new(LinkConfig { corrupt_ppm: PPM, ..LinkConfig::default() }, SEED);
+    let mut seen = [0; 4];
+    for n in 0..3_000 {
+        link.send(at_us(n), &[0; 2]);
+        let datagram = link.poll_deliver(at_us(n)).unwrap();
+        seen[datagram.iter().map(|byte| byte.count_ones() as usize).sum::<usize>()] += 1;
+    }
+    assert_eq!(seen[0], 0, "what counts as corrupted differs");
+    seen[1..].iter().for_each(|count| check_binomial(*count, 3_000, PPM / 3));
+    link.send(at_us(3_000), &[]);
+    assert_eq!((link.poll_deliver(at_us(3_000)), link.stats().corrupted), (Some(vec![]), 3_000));
+}
+
+#[test]
+fn stages_draw_independently() {
+    let half = PPM / 2;
+    let config = LinkConfig {
+        hold_back_ppm: half,
+        hold_back_min: ms(1),
+        hold_back_max: ms(1),
+        duplicate_ppm: half,
+        truncate_ppm: half,
+        corrupt_ppm: half,
+        ..with_loss(LossModel::Independent { ppm: half })
+    };
+    let mut link = Link::new(config, SEED);
+    let (mut held, mut copies_alike) = (0, 0);
+    for n in 0..20_000 {
+        let (now, before) = (Timestamp::from_millis(n * 2), link.stats());
+        link.send(now, &[0; 40]);
+        held += u64::from(link.poll_timeout().is_some_and(|at| at > now));
+        let arrived: Vec<_> = core::iter::from_fn(|| link.poll_deliver(now + ms(1))).collect();
+        let damaged = link.stats().corrupted - before.corrupted + link.stats().truncated - before.truncated;
+        copies_alike += u64::from(arrived.len() == 2 && damaged > 0 && arrived[0] == arrived[1]);
+    }
+    let stats = link.stats();
+    check_binomial(stats.dropped_loss, 20_000, half);
+    let passed = stats.sent - stats.dropped_loss;
+    for hits in [held, stats.duplicated] {
+        check_binomial(hits, passed, half);
+    }
+    check_binomial(stats.truncated, stats.delivered, half);
+    // Cut to nothing, a datagram has no bit left to flip.
+    check_binomial(stats.corrupted, stats.delivered, half - half / 80);
+    assert!(copies_alike < stats.duplicated / 100, "{copies_alike} copies were damaged like their originals");
 }
 
 #[test]
