@@ -164,7 +164,9 @@ fn a_dropped_socket_delivers_what_is_under_way_and_frees_its_port() {
         socket.send_to(b"goodbye", receiver).await?;
         drop(socket);
         sleep(3 * DELAY).await;
-        drop(ImpairedSocket::bind(unspecified(PORT), &egress).await?);
+        let idle = ImpairedSocket::bind(unspecified(PORT), &egress).await?;
+        sleep(DELAY).await;
+        drop(idle);
         sleep(Duration::from_millis(1)).await;
         ImpairedSocket::bind(unspecified(PORT), &egress).await?;
         Ok(())
