@@ -2,3 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod fuzzing;
+#[cfg(feature = "shells")]
+pub mod impaired;
+pub mod link;
+pub mod source;

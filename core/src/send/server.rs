@@ -50,7 +50,7 @@ pub struct Server<S> {
     pub(super) key_frames: KeyFramePolicy,
     events: VecDeque<ServerEvent>,
     /// Set once: what viewers are told from then on, and until when those that are behind may catch up.
-    ending: Option<(CloseCode, Timestamp)>,
+    pub(super) ending: Option<(CloseCode, Timestamp)>,
     finished: bool,
     now: Timestamp,
 }
@@ -64,8 +64,8 @@ impl<S: Seal> Server<S> {
             viewers: Viewers::new(),
             stream: Stream::new(now, config.codec, config.fps),
             stats: ServerStats::default(),
-            pub(super) buffer: FrameBuffer::default(),
-            pub(super) key_frames: KeyFramePolicy::new(now, config.answers_key_requests),
+            buffer: FrameBuffer::default(),
+            key_frames: KeyFramePolicy::new(now, config.answers_key_requests),
             events: VecDeque::new(),
             ending: None,
             finished: false,
