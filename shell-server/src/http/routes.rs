@@ -93,9 +93,7 @@ fn route(head: HeadView<'_>, local: IpAddr, status: &StatusSnapshot) -> Response
     let method = head.method();
     let is_read = matches!(method, b"GET" | b"HEAD");
     match (head.path(), method) {
-        (b"*" | b"/" | b"/healthz", b"OPTIONS") => {
-            Response { allow: true, ..Response::text(Status::NoContent, "") }
-        }
+        (b"*" | b"/" | b"/healthz", b"OPTIONS") => Response { allow: true, ..Response::text(Status::NoContent, "") },
         (b"/", _) if is_read => {
             Response { content_type: HTML, body: page::render(status), ..Response::text(Status::Ok, "") }
         }

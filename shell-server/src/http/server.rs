@@ -22,11 +22,7 @@ const ACCEPT_RETRY_PERIOD: Duration = Duration::from_millis(100);
 ///
 /// Requests are answered with the newest value of `status`. Only those that name localhost or the address they came
 /// in on are answered at all.
-pub async fn serve(
-    listener: TcpListener,
-    status: watch::Receiver<StatusSnapshot>,
-    shutdown: impl Future<Output = ()>,
-) {
+pub async fn serve(listener: TcpListener, status: watch::Receiver<StatusSnapshot>, shutdown: impl Future<Output = ()>) {
     let mut shutdown = pin!(shutdown);
     let mut connections = JoinSet::new();
     loop {

@@ -13,7 +13,9 @@ use crate::status::StatusSnapshot;
 const HEALTH: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 /// Runs a connection against `client`; returns what the server sent and how long the connection lasted.
-async fn run<F: Future<Output = ()>>(client: impl FnOnce(tokio::io::WriteHalf<DuplexStream>) -> F) -> (String, Duration) {
+async fn run<F: Future<Output = ()>>(
+    client: impl FnOnce(tokio::io::WriteHalf<DuplexStream>) -> F,
+) -> (String, Duration) {
     let (near, far) = duplex(256 << 10);
     let (mut from_server, to_server) = tokio::io::split(near);
     let snapshot = StatusSnapshot { source: "<pattern>".into(), ..StatusSnapshot::default() };
