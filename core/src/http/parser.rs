@@ -167,7 +167,7 @@ impl RequestParser {
     pub fn finish(&mut self) -> Result<(), HttpError> {
         self.release_head();
         match self.phase {
-            Phase::Head if self.scanner.is_idle() && self.buffer.is_empty() => self.phase = Phase::Closed,
+            Phase::Head if self.buffer.is_empty() => self.phase = Phase::Closed,
             Phase::Closed => {}
             Phase::Failed(error) => return Err(error),
             Phase::Head | Phase::Continue { .. } | Phase::Body { .. } => {

@@ -112,11 +112,6 @@ impl Scanner {
         self.examined
     }
 
-    /// Whether nothing of a request has been seen.
-    pub(super) fn is_idle(&self) -> bool {
-        self.step == Step::LineStart
-    }
-
     /// Whether the end of the request line has not been seen.
     pub(super) const fn in_request_line(&self) -> bool {
         matches!(

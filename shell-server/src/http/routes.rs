@@ -42,7 +42,7 @@ impl Response {
 
     /// The answer to bytes that are no acceptable request.
     pub(super) fn refusal(error: &HttpError) -> Self {
-        Self::text(error.status(), &format!("Bad request: {error}."))
+        Self::text(error.status(), &format!("Refused: {error}."))
     }
 
     /// Appends the answer. There is no Date: the program has no wall clock (RFC 9110 §6.6.1).

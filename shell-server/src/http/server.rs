@@ -2,6 +2,7 @@
 
 use core::pin::pin;
 use core::time::Duration;
+use std::io;
 
 use bytes::BytesMut;
 use nalcast_core::http::Status;
@@ -42,7 +43,7 @@ pub async fn serve(listener: TcpListener, status: watch::Receiver<StatusSnapshot
             Ok((stream, peer)) => {
                 let status = status.clone();
                 connections.spawn(async move {
-                    if let Err(error) = serve(stream, status).await {
+                    if let Err(error) = serve_stream(stream, status).await {
                         tracing::debug!(%peer, %error, "a connection of the status page ended early");
                     }
                 });
@@ -53,11 +54,11 @@ pub async fn serve(listener: TcpListener, status: watch::Receiver<StatusSnapshot
             }
         }
     }
+}
 
-    async fn serve(stream: TcpStream, status: watch::Receiver<StatusSnapshot>) -> std::io::Result<()> {
-        let local = stream.local_addr()?.ip();
-        serve_connection(stream, local, status).await
-    }
+async fn serve_stream(stream: TcpStream, status: watch::Receiver<StatusSnapshot>) -> io::Result<()> {
+    let local = stream.local_addr()?.ip();
+    serve_connection(stream, local, status).await
 }
 
 /// Says why, as far as that can be done without waiting, and closes.
