@@ -4,6 +4,7 @@
 
 extern crate alloc;
 
+pub mod http;
 pub mod limits;
 pub mod nal;
 pub mod recv;

@@ -1,1 +1,4 @@
 //! The touching side of the I/O line, sender: captures, encodes, binds sockets and runs the core's server machine.
+
+pub mod http;
+pub mod status;

@@ -1,3 +1,4 @@
-//! The bodies of the fuzz targets: each takes any bytes and panics if a law is broken.
+//! Bodies of the fuzz targets: each takes raw bytes and panics when its oracle is contradicted.
 
 pub mod annexb;
+pub mod http_parser;

@@ -1,0 +1,328 @@
+//! Scans a head byte by byte and can stop and resume at any of them.
+//!
+//! The state is a step and a cursor inside the current token; no byte before the cursor is looked at again, save for
+//! the whitespace at the end of a value. So a head that comes one byte at a time costs what it costs in one piece.
+
+use super::error::{ErrorKind, Fault};
+use super::grammar::{is_field_byte, is_target_byte, is_tchar, is_whitespace};
+use super::head::{FieldSpans, HeadSpans, KnownName, Span, Version};
+use super::{Limits, target};
+
+/// What a scan came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// The input ended inside the head.
+    Pending,
+    /// An empty line in front of the request line, two bytes, is to be skipped.
+    EmptyLine,
+    /// The head is complete and has this many bytes.
+    Complete(usize),
+}
+
+/// One step: `None` goes on with the next.
+type Stepped = Result<Option<Progress>, Fault>;
+
+/// What the scanner expects at the cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    LineStart,
+    EmptyLineLf,
+    Method,
+    Target,
+    Version,
+    RequestLineLf,
+    FieldStart,
+    Name,
+    ValueStart,
+    Value,
+    FieldLf,
+    HeadLf,
+}
+
+/// Why a run of bytes of one class stopped.
+enum Run {
+    /// The input ended.
+    Pending,
+    /// The byte under the cursor is of another class.
+    Byte(u8),
+    /// The byte under the cursor is one more than allowed.
+    TooLong,
+}
+
+#[derive(Debug)]
+pub(super) struct Scanner {
+    step: Step,
+    cursor: usize,
+    token_start: usize,
+    empty_lines: u32,
+    examined: u64,
+    spans: HeadSpans,
+}
+
+impl Scanner {
+    pub(super) fn new() -> Self {
+        Self {
+            step: Step::LineStart,
+            cursor: 0,
+            token_start: 0,
+            empty_lines: 0,
+            examined: 0,
+            spans: HeadSpans::default(),
+        }
+    }
+
+    /// Goes on with the head that starts at the start of `input`, where it has been seen up to the cursor.
+    pub(super) fn scan(&mut self, input: &[u8], limits: &Limits) -> Result<Progress, Fault> {
+        loop {
+            let progress = match self.step {
+                Step::LineStart => self.line_start(input, limits)?,
+                Step::Method => self.method(input, limits)?,
+                Step::Target => self.target(input, limits)?,
+                Step::Version => self.version(input)?,
+                Step::FieldStart => self.field_start(input, limits)?,
+                Step::Name => self.name(input, limits)?,
+                Step::ValueStart => self.value_start(input),
+                Step::Value => self.value(input, limits)?,
+                Step::EmptyLineLf | Step::RequestLineLf | Step::FieldLf | Step::HeadLf => self.line_feed(input)?,
+            };
+            if let Some(progress) = progress {
+                return Ok(progress);
+            }
+        }
+    }
+
+    /// Forgets the head that was scanned, keeping the allocation.
+    pub(super) fn restart(&mut self) {
+        self.step = Step::LineStart;
+        self.cursor = 0;
+        self.empty_lines = 0;
+        self.spans.fields.clear();
+    }
+
+    pub(super) const fn spans(&self) -> &HeadSpans {
+        &self.spans
+    }
+
+    pub(super) fn take_spans(&mut self) -> HeadSpans {
+        core::mem::take(&mut self.spans)
+    }
+
+    /// Bytes looked at, those looked at twice counted twice.
+    pub(super) const fn examined(&self) -> u64 {
+        self.examined
+    }
+
+    /// Whether the end of the request line has not been seen.
+    pub(super) const fn in_request_line(&self) -> bool {
+        matches!(
+            self.step,
+            Step::LineStart | Step::EmptyLineLf | Step::Method | Step::Target | Step::Version | Step::RequestLineLf
+        )
+    }
+
+    fn line_start(&mut self, input: &[u8], limits: &Limits) -> Stepped {
+        let Some(byte) = self.peek(input) else { return Ok(Some(Progress::Pending)) };
+        match byte {
+            // "a server ... SHOULD ignore at least one empty line" (RFC 9112 §2.2).
+            b'\r' if self.empty_lines == limits.empty_lines_max => Err(self.fault(ErrorKind::TooManyEmptyLines)),
+            b'\r' => self.step_past(Step::EmptyLineLf),
+            b'\n' => Err(self.fault(ErrorKind::BareLf)),
+            byte if is_tchar(byte) => self.step_at(Step::Method),
+            _ => Err(self.fault(ErrorKind::InvalidMethod)),
+        }
+    }
+
+    fn method(&mut self, input: &[u8], limits: &Limits) -> Stepped {
+        match self.run(input, is_tchar, limits.method_bytes_max) {
+            Run::Pending => Ok(Some(Progress::Pending)),
+            Run::Byte(b' ') => {
+                self.spans.method = self.token();
+                self.step_past(Step::Target)
+            }
+            Run::Byte(_) => Err(self.fault(ErrorKind::InvalidMethod)),
+            Run::TooLong => Err(self.fault(ErrorKind::MethodTooLong)),
+        }
+    }
+
+    fn target(&mut self, input: &[u8], limits: &Limits) -> Stepped {
+        match self.run(input, is_target_byte, limits.target_bytes_max) {
+            Run::Pending => Ok(Some(Progress::Pending)),
+            Run::Byte(b' ') if self.cursor > self.token_start => {
+                self.spans.target = self.token();
+                self.step_past(Step::Version)
+            }
+            // Never read as HTTP/0.9, whose headers and body would then be anybody's guess.
+            Run::Byte(b'\r' | b'\n') => Err(self.fault(ErrorKind::MissingVersion)),
+            Run::Byte(_) => Err(self.fault(ErrorKind::InvalidTarget)),
+            Run::TooLong => Err(self.fault(ErrorKind::TargetTooLong)),
+        }
+    }
+
+    /// `HTTP-version = "HTTP" "/" DIGIT "." DIGIT`, case-sensitive, then CR (RFC 9112 §2.3).
+    fn version(&mut self, input: &[u8]) -> Stepped {
+        while let Some(byte) = self.peek(input) {
+            let at = self.cursor.saturating_sub(self.token_start);
+            let fits = match b"HTTP/1.1\r".get(at) {
+                Some(b'1') => byte.is_ascii_digit(),
+                Some(expected) => byte == *expected,
+                None => false,
+            };
+            match byte {
+                b'\r' if fits => return self.step_past(Step::RequestLineLf),
+                b'\n' => return Err(self.fault(ErrorKind::BareLf)),
+                _ if fits => self.cursor = self.cursor.saturating_add(1),
+                _ => return Err(self.fault(ErrorKind::InvalidVersion)),
+            }
+        }
+        Ok(Some(Progress::Pending))
+    }
+
+    fn field_start(&mut self, input: &[u8], limits: &Limits) -> Stepped {
+        let Some(byte) = self.peek(input) else { return Ok(Some(Progress::Pending)) };
+        let full = u32::try_from(self.spans.fields.len()).map_or(true, |count| count >= limits.field_count_max);
+        match byte {
+            b'\r' => self.step_past(Step::HeadLf),
+            b'\n' => Err(self.fault(ErrorKind::BareLf)),
+            b' ' | b'\t' => Err(self.fault(ErrorKind::LeadingWhitespace)),
+            byte if !is_tchar(byte) => Err(self.fault(ErrorKind::InvalidFieldName)),
+            _ if full => Err(self.fault(ErrorKind::TooManyFields)),
+            _ => self.step_at(Step::Name),
+        }
+    }
+
+    fn name(&mut self, input: &[u8], limits: &Limits) -> Stepped {
+        match self.run(input, is_tchar, limits.name_bytes_max) {
+            Run::Pending => Ok(Some(Progress::Pending)),
+            Run::Byte(b':') => {
+                let name = self.token();
+                let known = KnownName::of(name.of(input));
+                self.spans.fields.push(FieldSpans { known, name, value: Span::default() });
+                self.step_past(Step::ValueStart)
+            }
+            Run::Byte(b' ' | b'\t') => Err(self.fault(ErrorKind::SpaceBeforeColon)),
+            Run::Byte(b'\r' | b'\n') => Err(self.fault(ErrorKind::MissingColon)),
+            Run::Byte(_) => Err(self.fault(ErrorKind::InvalidFieldName)),
+            Run::TooLong => Err(self.fault(ErrorKind::FieldNameTooLong)),
+        }
+    }
+
+    fn value_start(&mut self, input: &[u8]) -> Option<Progress> {
+        match self.run(input, is_whitespace, u32::MAX) {
+            Run::Pending => Some(Progress::Pending),
+            Run::Byte(_) | Run::TooLong => {
+                self.token_start = self.cursor;
+                self.step = Step::Value;
+                None
+            }
+        }
+    }
+
+    fn value(&mut self, input: &[u8], limits: &Limits) -> Stepped {
+        match self.run(input, is_field_byte, limits.value_bytes_max) {
+            Run::Pending => Ok(Some(Progress::Pending)),
+            Run::Byte(b'\r') => {
+                let value = self.trimmed_token(input);
+                if let Some(field) = self.spans.fields.last_mut() {
+                    field.value = value;
+                }
+                self.step_past(Step::FieldLf)
+            }
+            Run::Byte(b'\n') => Err(self.fault(ErrorKind::BareLf)),
+            Run::Byte(_) => Err(self.fault(ErrorKind::InvalidFieldValue)),
+            Run::TooLong => Err(self.fault(ErrorKind::FieldValueTooLong)),
+        }
+    }
+
+    /// The second half of every line end.
+    fn line_feed(&mut self, input: &[u8]) -> Stepped {
+        match self.peek(input) {
+            None => return Ok(Some(Progress::Pending)),
+            Some(b'\n') => {}
+            Some(_) => return Err(Fault::new(ErrorKind::BareCr, self.cursor.saturating_sub(1))),
+        }
+        if self.step == Step::EmptyLineLf {
+            self.empty_lines = self.empty_lines.saturating_add(1);
+            self.step = Step::LineStart;
+            self.cursor = 0;
+            return Ok(Some(Progress::EmptyLine));
+        }
+        if self.step == Step::HeadLf {
+            return Ok(Some(Progress::Complete(self.cursor.saturating_add(1))));
+        }
+        if self.step == Step::RequestLineLf {
+            self.judge_request_line(input)?;
+        }
+        self.step_past(Step::FieldStart)
+    }
+
+    /// The version comes first: it decides whether the rest means what it seems to (`PRI * HTTP/2.0`, RFC 9113 §3.4).
+    fn judge_request_line(&mut self, input: &[u8]) -> Result<(), Fault> {
+        let version = input.get(self.token_start..).unwrap_or_default();
+        self.spans.version = match version {
+            [_, _, _, _, _, b'1', _, b'0', ..] => Version::Http10,
+            [_, _, _, _, _, b'1', ..] => Version::Http11,
+            _ => return Err(Fault::new(ErrorKind::UnsupportedVersion, self.token_start)),
+        };
+        let (method, start) = (self.spans.method.of(input), self.spans.target.start());
+        self.spans.parts =
+            target::split(method, self.spans.target.of(input), start).map_err(|kind| Fault::new(kind, start))?;
+        Ok(())
+    }
+
+    /// Moves the cursor over bytes of one class, at most `limit` of them from the start of the token.
+    fn run(&mut self, input: &[u8], is_member: impl Fn(u8) -> bool, limit: u32) -> Run {
+        let room = self.token_start.saturating_add(limit as usize).saturating_sub(self.cursor);
+        let rest = input.get(self.cursor..).unwrap_or_default();
+        let window = rest.get(..room.saturating_add(1)).unwrap_or(rest);
+        let stop = window.iter().position(|byte| !is_member(*byte));
+        let length = stop.unwrap_or(window.len());
+        let looked_at = length.saturating_add(usize::from(stop.is_some()));
+        self.examined = self.examined.saturating_add(looked_at as u64);
+        if stop.is_none() && length > room {
+            self.cursor = self.cursor.saturating_add(room);
+            return Run::TooLong;
+        }
+        self.cursor = self.cursor.saturating_add(length);
+        window.get(length).map_or(Run::Pending, |byte| Run::Byte(*byte))
+    }
+
+    fn peek(&mut self, input: &[u8]) -> Option<u8> {
+        let byte = input.get(self.cursor).copied()?;
+        self.examined = self.examined.saturating_add(1);
+        Some(byte)
+    }
+
+    /// The byte under the cursor is done with; the next token starts behind it.
+    fn step_past(&mut self, step: Step) -> Stepped {
+        self.cursor = self.cursor.saturating_add(1);
+        if step != Step::RequestLineLf {
+            self.token_start = self.cursor;
+        }
+        self.step = step;
+        Ok(None)
+    }
+
+    /// The byte under the cursor is the first of the next token.
+    fn step_at(&mut self, step: Step) -> Stepped {
+        self.token_start = self.cursor;
+        self.step = step;
+        Ok(None)
+    }
+
+    fn token(&self) -> Span {
+        Span::new(self.token_start, self.cursor)
+    }
+
+    /// The token without the whitespace at its end.
+    fn trimmed_token(&mut self, input: &[u8]) -> Span {
+        let token = self.token().of(input);
+        let length = token.iter().rposition(|byte| !is_whitespace(*byte)).map_or(0, |last| last.saturating_add(1));
+        let looked_at = token.len().saturating_sub(length).saturating_add(1);
+        self.examined = self.examined.saturating_add(looked_at as u64);
+        Span::new(self.token_start, self.token_start.saturating_add(length))
+    }
+
+    const fn fault(&self, kind: ErrorKind) -> Fault {
+        Fault::new(kind, self.cursor)
+    }
+}

@@ -1,0 +1,11 @@
+//! The status page: a small HTTP/1.1 server around the core's request parser.
+
+mod connection;
+mod page;
+mod routes;
+mod server;
+
+pub use server::serve;
+
+#[cfg(test)]
+mod tests;
