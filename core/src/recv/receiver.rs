@@ -227,7 +227,7 @@ impl Receiver {
     }
 
     fn reference_released(&self, frame_id: u64, header: &FrameHeader) -> bool {
-        frame_id.checked_sub(u64::from(header.reference_delta)).is_some_and(|id| self.sorted.was_released(id))
+        frame_id.checked_sub(u64::from(header.reference_delta)).is_some_and(|id| self.sorted.has_reference(id))
     }
 
     /// The first complete frame behind the head that can be decoded without any frame that is not released.

@@ -25,14 +25,15 @@ pub(super) struct SortedBuffer {
     entries: VecDeque<Entry>,
     next: u64,
     held_bytes: usize,
-    /// Which of the last frames were released: bit i = frame `next - 1 - i`.
-    released: u128,
+    /// The last frames released that others may refer to, newest last.
+    references: VecDeque<u64>,
     any_released: bool,
+    any_finished: bool,
     any_seen: bool,
 }
 
-/// How many finished frames are remembered; a reference further back counts as missing.
-const HISTORY: u64 = 128;
+/// How many released frames are remembered as references: more than either codec's decoder keeps (16 pictures).
+const REFERENCES_MAX: usize = 32;
 
 impl SortedBuffer {
     pub(super) fn new() -> Self {
@@ -40,8 +41,9 @@ impl SortedBuffer {
             entries: VecDeque::with_capacity(SORTED_BUFFER_FRAMES_MAX),
             next: 0,
             held_bytes: 0,
-            released: 0,
+            references: VecDeque::with_capacity(REFERENCES_MAX),
             any_released: false,
+            any_finished: false,
             any_seen: false,
         }
     }
@@ -79,17 +81,14 @@ impl SortedBuffer {
         (self.next..).zip(&self.entries).skip(1)
     }
 
-    /// Whether `frame_id` was released, as far as is remembered.
-    pub(super) const fn was_released(&self, frame_id: u64) -> bool {
-        match self.next.checked_sub(frame_id + 1) {
-            Some(back) if back < HISTORY => self.released >> back & 1 == 1,
-            _ => false,
-        }
+    /// Whether `frame_id` was released as a frame that others may refer to.
+    pub(super) fn has_reference(&self, frame_id: u64) -> bool {
+        self.references.iter().rev().any(|id| *id == frame_id)
     }
 
     /// What the frame lacks, `count` if nothing of it came; nothing if it needs no more.
     pub(super) fn missing(&self, frame_id: u64, count: u16) -> Option<u16> {
-        if self.any_released && frame_id < self.next {
+        if self.any_finished && frame_id < self.next {
             return None;
         }
         match self.entry(frame_id) {
@@ -134,8 +133,8 @@ impl SortedBuffer {
             self.any_seen = true;
             self.next = newest;
         }
-        // Before anything was released, an earlier frame than the first one seen may still come.
-        while !self.any_released && newest < self.next && self.entries.len() < SORTED_BUFFER_FRAMES_MAX {
+        // Before anything was finished, an earlier frame than the first one seen may still come.
+        while !self.any_finished && newest < self.next && self.entries.len() < SORTED_BUFFER_FRAMES_MAX {
             self.next -= 1;
             self.entries.push_front(Entry::Absent { since: now });
         }
@@ -182,19 +181,24 @@ impl SortedBuffer {
         let head = self.entries.pop_front();
         if let Some(Entry::Frame(slot)) = &head {
             self.held_bytes -= slot.held_bytes();
+            if released && !slot.disposable {
+                if self.references.len() == REFERENCES_MAX {
+                    self.references.pop_front();
+                }
+                self.references.push_back(self.next);
+            }
         }
         self.next += 1;
-        self.released = self.released << 1 | u128::from(released);
         self.any_released |= released;
+        self.any_finished = true;
         head
     }
 
     /// Moves to `frame_id` when nothing is held in between.
     pub(super) fn jump(&mut self, frame_id: u64) {
         if self.entries.is_empty() && frame_id > self.next {
-            let gap = frame_id - self.next;
-            self.released = if gap < HISTORY { self.released << gap } else { 0 };
             self.next = frame_id;
+            self.any_finished = true;
         }
     }
 
