@@ -59,7 +59,7 @@ impl Viewer {
 
     pub(crate) fn start(&mut self, now: Timestamp, rng: &mut Rng) {
         let config = ClientConfig { server: SERVER, budget: None };
-        self.client = Some(Client::new(config, Plain, rng.next_u64(), now));
+        self.client = Some(Client::new(config, Plain::default(), rng.next_u64(), now));
     }
 
     /// Gone without a word.

@@ -106,7 +106,7 @@ impl Attempt {
                 let clear = accept_clear_len(handshake.len());
                 accept(datagram, clear, seal)
                     .map(|parameters| Answer::Accepted {
-                        channel: Channel::new(seal.clone(), Direction::ToServer),
+                        channel: Channel::new(seal.for_session(connection_id), Direction::ToServer),
                         connection_id,
                         parameters,
                     })

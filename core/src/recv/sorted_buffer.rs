@@ -1,10 +1,11 @@
 //! The sorted buffer: frames by id, put together and waiting for their turn.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use super::first_buffer::Fragment;
 use super::slot::{Placed, Slot};
-use crate::limits::{FRAME_BYTES_MAX, SORTED_BUFFER_BYTES_MAX, SORTED_BUFFER_FRAMES_MAX};
+use crate::limits::{FRAME_BYTES_MAX, SKIP_RANGES_MAX, SORTED_BUFFER_BYTES_MAX, SORTED_BUFFER_FRAMES_MAX};
 use crate::time::Timestamp;
 
 /// What is known of one frame id.
@@ -25,6 +26,8 @@ pub(super) struct SortedBuffer {
     entries: VecDeque<Entry>,
     next: u64,
     held_bytes: usize,
+    /// Ranges of frames that will not come, oldest first: told ahead of the frames around them.
+    skips: Vec<(u64, u64)>,
     /// The last frames released that others may refer to, newest last.
     references: VecDeque<u64>,
     any_released: bool,
@@ -41,6 +44,7 @@ impl SortedBuffer {
             entries: VecDeque::with_capacity(SORTED_BUFFER_FRAMES_MAX),
             next: 0,
             held_bytes: 0,
+            skips: Vec::new(),
             references: VecDeque::with_capacity(REFERENCES_MAX),
             any_released: false,
             any_finished: false,
@@ -143,7 +147,8 @@ impl SortedBuffer {
                 slot.expect_tail(now);
             }
             while newest >= self.end() && self.entries.len() < SORTED_BUFFER_FRAMES_MAX {
-                self.entries.push_back(Entry::Absent { since: now });
+                let skipped = self.is_skipped(self.end());
+                self.entries.push_back(if skipped { Entry::Skipped } else { Entry::Absent { since: now } });
             }
         }
     }
@@ -165,8 +170,17 @@ impl SortedBuffer {
                 || self.held_bytes + FRAME_BYTES_MAX > SORTED_BUFFER_BYTES_MAX)
     }
 
-    /// Marks frames that will not come; those that are complete stay.
+    /// Learns that frames `from..=to` will not come, be they known of by now or not; those that are complete stay.
     pub(super) fn skip(&mut self, from: u64, to: u64) {
+        let next = self.next;
+        self.skips.retain(|(_, to)| *to >= next);
+        if to < from || self.skips.contains(&(from, to)) {
+            return;
+        }
+        if self.skips.len() >= SKIP_RANGES_MAX {
+            self.skips.remove(0);
+        }
+        self.skips.push((from, to));
         for id in from.max(self.next)..=to.min(self.end().saturating_sub(1)) {
             let Some(offset) = self.offset(id) else { continue };
             let keep = matches!(self.entries.get(offset), Some(Entry::Frame(slot)) if slot.complete.is_some());
@@ -174,6 +188,17 @@ impl SortedBuffer {
                 self.set(offset, Entry::Skipped);
             }
         }
+    }
+
+    /// The end of the withheld range that the next frame lies in, if nothing at all waits.
+    pub(super) fn skipped_from_next(&self) -> Option<u64> {
+        let idle = self.any_finished && self.entries.is_empty();
+        let range = self.skips.iter().find(|(from, to)| (*from..=*to).contains(&self.next));
+        range.filter(|_| idle).map(|(_, to)| *to)
+    }
+
+    fn is_skipped(&self, frame_id: u64) -> bool {
+        self.skips.iter().any(|(from, to)| (*from..=*to).contains(&frame_id))
     }
 
     /// Moves past the head: it was released or given up.
