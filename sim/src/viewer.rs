@@ -1,6 +1,6 @@
 //! One viewer of the inner ring: its core, its two links, and what is checked of it.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use nalcast_core::recv::{Abandoned, Client, ClientConfig, ClientEvent, ClientState, EndReason};
 use nalcast_core::seal::Plain;

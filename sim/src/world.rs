@@ -1,9 +1,9 @@
 //! The inner ring: a server, its viewers and the links between them on one virtual clock, every law checked at
 //! every step. No tokio, no wall clock: the next moment is the earliest that any part asks for.
 
-use std::cmp::Reverse;
+use core::cmp::Reverse;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::collections::{BTreeMap, BinaryHeap};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use core::time::Duration;
 
