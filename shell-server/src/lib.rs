@@ -1,1 +1,5 @@
 //! The touching side of the I/O line, sender: captures, encodes, binds sockets and runs the core's server machine.
+
+pub mod encode;
+pub mod pipeline;
+pub mod source;
