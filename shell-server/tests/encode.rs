@@ -95,7 +95,7 @@ fn key_frames_come_first_and_on_demand_only() {
 fn parameter_sets_are_the_known_ones() {
     let unit = OpenH264Encoder::new(CONFIG).unwrap().encode(&drawn(640, 360, 0), true).unwrap().unwrap();
     let hex: String = nal_units(&unit)[0].iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(hex, "SPS");
+    assert_eq!(hex, "6742c01e8c680a02ff966a0202020f08846a");
 }
 
 #[test]

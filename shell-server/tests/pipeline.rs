@@ -123,7 +123,8 @@ async fn a_key_frame_that_was_left_out_is_still_owed() {
 
 #[tokio::test]
 async fn failures_are_told_and_end_the_stream() {
-    let script = Script { then_fail: true, ..Script::new(1) };
+    let mut script = Script::new(1);
+    script.then_fail = true;
     let mut pipeline = spawn(240, || Ok(script), |_| Ok(Scribe::default())).unwrap();
     pipeline.mailbox.start();
     let mut told = Vec::new();

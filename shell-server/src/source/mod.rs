@@ -18,6 +18,7 @@ use crate::pipeline::times::StageTimes;
 pub use region::{Region, RegionError};
 
 mod canvas;
+mod file;
 mod live;
 pub mod pacing;
 pub mod pattern;
@@ -177,6 +178,36 @@ pub enum SourceError {
     /// The encoder refused.
     #[error("{0}")]
     Encode(#[from] EncodeError),
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}; check the name and the permissions", path.display())]
+    File {
+        /// Its name.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// There is nothing in the file.
+    #[error("{} is empty: name a file with H.264 or H.265 in it", path.display())]
+    EmptyFile {
+        /// Its name.
+        path: PathBuf,
+    },
+    /// The file does not start with a start code; most often it is a container.
+    #[error(
+        "{} is not an Annex-B byte stream: take the video out of its container, for example with \
+         `ffmpeg -i IN -map 0:v -c copy -f h264 OUT.h264` (or `-f hevc OUT.h265`)",
+        path.display()
+    )]
+    NotAnnexB {
+        /// Its name.
+        path: PathBuf,
+    },
+    /// Neither its name nor its content tells the codec.
+    #[error("cannot tell whether {} is H.264 or H.265: rename it to end in .h264 or .h265", path.display())]
+    UnknownCodec {
+        /// Its name.
+        path: PathBuf,
+    },
     /// The program was built without the part that is needed.
     #[error("this build has no {what}: build it with `--features {feature}`, or share a file")]
     NotBuilt {
@@ -218,6 +249,6 @@ pub fn open(config: &SourceConfig) -> Result<SourceHandle, SourceError> {
     match &config.kind {
         SourceKind::Screen => live::screen(config),
         SourceKind::Pattern => live::pattern(config),
-        SourceKind::File(_path) => Err(SourceError::FrameRate(config.fps)),
+        SourceKind::File(path) => file::open(path, config),
     }
 }
