@@ -1,10 +1,14 @@
 //! Sources as the driver sees them.
+#![expect(clippy::unwrap_used, reason = "a step that fails in a function of the tests fails the test")]
 
 use core::time::Duration;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
 
 use nalcast_core::nal::{AccessUnits, Codec};
+use shell_server::pipeline::EVENTS_MAX;
 use shell_server::source::{self, SourceConfig, SourceError, SourceEvent, SourceHandle, SourceKind};
 
 /// Far longer than anything takes, so that a hang becomes a failure.
@@ -49,9 +53,9 @@ async fn units(source: &mut SourceHandle, count: usize) -> Vec<Vec<u8>> {
 #[tokio::test]
 async fn a_file_comes_out_byte_for_byte_and_ends() {
     for (name, codec, size) in [
-        ("plain.h264", Codec::H264, (320, 192)),
-        ("aud-slices-b.h264", Codec::H264, (0, 0)),
-        ("crop.h265", Codec::H265, (0, 0)),
+        ("plain.h264", Codec::H264, (64, 64)),
+        ("aud-slices-b.h264", Codec::H264, (64, 64)),
+        ("crop.h265", Codec::H265, (70, 50)),
     ] {
         let expected = units_of(name, codec);
         let mut opened = source::open(&file(&fixture(name))).unwrap();
@@ -115,6 +119,20 @@ fn files_that_cannot_be_shared() {
     check("zeros.h264", Some(&[0; 100]), not_annexb, "Annex-B");
     let unknown = |error: &SourceError| matches!(error, SourceError::UnknownCodec { .. });
     check("slices.bin", Some(b"\0\0\0\x01\x65\x88\x84\0"), unknown, ".h265");
+}
+
+#[tokio::test]
+async fn a_source_nobody_reads_stops_at_once() {
+    let opened = source::open(&SourceConfig { repeat: true, ..file(&fixture("plain.h264")) }).unwrap();
+    let full = async {
+        while opened.events.len() < EVENTS_MAX {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, full).await.expect("the channel never fills");
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || tell.send(opened.finish()));
+    assert!(told.recv_timeout(PATIENCE).is_ok(), "the file thread goes on");
 }
 
 #[test]
