@@ -1,1 +1,9 @@
 //! The touching side of the I/O line, viewer: binds a socket, runs the core's client machine, decodes and shows.
+
+pub mod decode;
+pub mod display;
+pub mod framelog;
+pub mod headless;
+pub mod latency;
+pub mod present;
+pub mod record;
