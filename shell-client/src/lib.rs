@@ -1,7 +1,9 @@
 //! The touching side of the I/O line, viewer: binds a socket, runs the core's client machine, decodes and shows.
 
+pub mod clock;
 pub mod decode;
 pub mod display;
+pub mod driver;
 pub mod framelog;
 pub mod headless;
 pub mod latency;
