@@ -4,11 +4,8 @@
 use core::time::Duration;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
-use std::thread;
 
 use nalcast_core::nal::{AccessUnits, Codec};
-use shell_server::pipeline::EVENTS_MAX;
 use shell_server::source::{self, SourceConfig, SourceError, SourceEvent, SourceHandle, SourceKind};
 
 /// Far longer than anything takes, so that a hang becomes a failure.
@@ -90,10 +87,9 @@ fn a_name_without_extension_is_judged_by_its_content() {
 async fn nothing_comes_before_the_start() {
     let waiting = SourceConfig { wait_for_start: true, ..file(&fixture("plain.h264")) };
     let mut opened = source::open(&waiting).unwrap();
-    opened.control.stop();
-    assert_eq!(next(&mut opened).await, None);
-
-    let mut opened = source::open(&waiting).unwrap();
+    // That nothing happens can only be waited for; too short a wait would miss a fault, but not invent one.
+    let early = tokio::time::timeout(Duration::from_millis(50), opened.events.recv()).await;
+    assert!(early.is_err(), "{early:?}");
     opened.control.start();
     assert_eq!(units(&mut opened, 1).await, units_of("plain.h264", Codec::H264)[..1]);
 }
@@ -121,20 +117,6 @@ fn files_that_cannot_be_shared() {
     check("slices.bin", Some(b"\0\0\0\x01\x65\x88\x84\0"), unknown, ".h265");
 }
 
-#[tokio::test]
-async fn a_source_nobody_reads_stops_at_once() {
-    let opened = source::open(&SourceConfig { repeat: true, ..file(&fixture("plain.h264")) }).unwrap();
-    let full = async {
-        while opened.events.len() < EVENTS_MAX {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, full).await.expect("the channel never fills");
-    let (tell, told) = mpsc::channel();
-    thread::spawn(move || tell.send(opened.finish()));
-    assert!(told.recv_timeout(PATIENCE).is_ok(), "the file thread goes on");
-}
-
 #[test]
 fn rates_out_of_range() {
     for fps in [0, 241] {
@@ -153,7 +135,7 @@ async fn the_test_picture_is_shared_live() {
     let first = units(&mut opened, 3).await;
     assert_eq!(first.iter().map(|unit| is_key(unit)).collect::<Vec<_>>(), [true, false, false]);
     opened.control.request_key_frame();
-    while !is_key(&units(&mut opened, 1).await[0]) {}
+    assert!(units(&mut opened, 60).await.iter().any(|unit| is_key(unit)));
     let times = opened.finish();
     assert_eq!((times.key_frames, times.encode.count), (1, times.access_units), "{times}");
 
