@@ -154,6 +154,7 @@ impl<S: Seal> Viewer<S> {
         {
             self.skips.add(now, last + 1, frame.id - 1);
         }
+        self.pacer.queue_holds(self.queue.bytes());
         self.last_enqueued = Some(frame.id);
         self.needs_key &= !frame.key;
         true
@@ -340,11 +341,12 @@ impl<S: Seal> Viewer<S> {
             }
         }
         let finished = queued.next == queued.cut.count;
+        let (key, id, frame_len) = (queued.frame.key, queued.frame.id, queued.frame.len());
         let limit = self.wish.filter(|wish| wish.kbps_max > 0).map(|wish| Rate(u64::from(wish.kbps_max) * 125));
-        let rate = Rate::for_frame(queued.frame.len(), stream.source_rate(), limit);
+        let rate = self.pacer.rate(frame_len, stream.source_rate(), limit);
         if finished {
-            let (key, id) = (queued.frame.key, queued.frame.id);
             self.queue.pop();
+            self.pacer.queue_holds(self.queue.bytes());
             self.frames_sent += 1;
             self.heartbeat_at = now + HEARTBEAT_PERIOD;
             if key {
