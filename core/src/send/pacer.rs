@@ -33,12 +33,11 @@ impl Pacer {
 pub(super) struct Rate(pub(super) u64);
 
 impl Rate {
-    /// The rate for a frame: one and a half times what the source makes, or the whole frame within
-    /// [`PACING_FRAME_PERIOD`] if that is faster, never over what the viewer can take.
-    pub(super) fn for_frame(frame_len: usize, source: Self, limit: Option<Self>) -> Self {
-        let whole = frame_len as u64 * 1_000_000 / micros(PACING_FRAME_PERIOD);
-        let rate = Self((source.0 * 3 / 2).max(whole).max(1));
-        limit.map_or(rate, |limit| rate.min(limit))
+    /// The rate for all that waits: one and a half times what the source makes, or everything within
+    /// [`PACING_FRAME_PERIOD`] if that is faster. Mostly one frame waits, for a newcomer a whole chain.
+    pub(super) fn for_backlog(bytes: usize, source: Self) -> Self {
+        let whole = bytes as u64 * 1_000_000 / micros(PACING_FRAME_PERIOD);
+        Self((source.0 * 3 / 2).max(whole).max(1))
     }
 
     fn time_for(self, bytes: usize) -> Duration {
@@ -82,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_large_frame_leaves_within_the_pacing_period_in_even_steps() {
-        let rate = Rate::for_frame(60_000, Rate(100_000), None);
+        let rate = Rate::for_backlog(60_000, Rate(100_000));
         let mut pacer = Pacer::new(START);
         for burst in 0..5u64 {
             assert_eq!(pacer.next(), START + Duration::from_millis(2) * burst as u32);
@@ -100,9 +99,8 @@ mod tests {
     }
 
     #[test]
-    fn a_fast_source_raises_the_rate_and_a_viewers_limit_bounds_it() {
-        assert_eq!(Rate::for_frame(1_000, Rate(4_000_000), None), Rate(6_000_000));
-        assert_eq!(Rate::for_frame(1_000, Rate(4_000_000), Some(Rate(50_000))), Rate(50_000));
+    fn a_fast_source_raises_the_rate() {
+        assert_eq!(Rate::for_backlog(1_000, Rate(4_000_000)), Rate(6_000_000));
         let mut source = SourceRate::new(Timestamp::ZERO);
         (0..=20u64).for_each(|i| source.add(Timestamp::from_millis(i * 100), 1_000));
         assert_eq!(source.get(), Rate(10_000));

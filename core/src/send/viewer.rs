@@ -48,12 +48,17 @@ pub(super) struct Viewer<S> {
     pub(super) nonce: ClientNonce,
     pub(super) accepted_at: Timestamp,
     pub(super) state: ViewerState,
+    /// Whether the shell was told of it.
+    pub(super) has_joined: bool,
     pub(super) channel: Channel<S>,
     pub(super) sent: SentPackets,
     pub(super) bytes_sent: u64,
     pub(super) frames_sent: u64,
     queue: Queue,
     pacer: Pacer,
+    /// What waits leaves at this rate. It falls only when nothing waits: a rate that shrank with the backlog
+    /// would never be done with it.
+    rate: Rate,
     skips: Skips,
     pongs: VecDeque<(u16, u32, Timestamp)>,
     last_heard: Timestamp,
@@ -86,12 +91,14 @@ impl<S: Seal> Viewer<S> {
             nonce,
             accepted_at: now,
             state: ViewerState::HalfOpen,
+            has_joined: false,
             channel: Channel::new(seal, Direction::ToViewer),
             sent: SentPackets::new(),
             bytes_sent: 0,
             frames_sent: 0,
             queue: Queue::default(),
             pacer: Pacer::new(now),
+            rate: Rate(0),
             skips: Skips::default(),
             pongs: VecDeque::new(),
             last_heard: now,
@@ -127,11 +134,10 @@ impl<S: Seal> Viewer<S> {
 
     /// Offers a frame; whether it now waits to be sent.
     pub(super) fn offer(&mut self, now: Timestamp, frame: &Frame, stream: &Stream) -> bool {
-        let paused = self.wish.is_some_and(|wish| wish.paused);
         let layer_max = self.wish.map_or(u8::MAX, |wish| wish.temporal_id_max);
         let undecodable = self.needs_key && !frame.key;
         let unwanted = frame.disposable && frame.temporal_id > layer_max;
-        if self.state != ViewerState::Live || paused || undecodable || unwanted {
+        if self.state != ViewerState::Live || self.is_paused() || undecodable || unwanted {
             // What a paused viewer misses it cannot decode from later.
             self.needs_key |= !frame.disposable;
             return false;
@@ -154,6 +160,7 @@ impl<S: Seal> Viewer<S> {
         {
             self.skips.add(now, last + 1, frame.id - 1);
         }
+        self.rate = self.rate.max(Rate::for_backlog(self.queue.bytes(), stream.source_rate()));
         self.last_enqueued = Some(frame.id);
         self.needs_key &= !frame.key;
         true
@@ -164,11 +171,17 @@ impl<S: Seal> Viewer<S> {
         self.last_enqueued.is_none_or(|last| id > last)
     }
 
-    pub(super) const fn needs_key(&self) -> bool {
-        self.needs_key
+    /// Whether the server should ask for a key frame because nothing can be sent to the viewer without one.
+    pub(super) fn is_key_needed(&mut self, now: Timestamp) -> bool {
+        self.needs_key && self.state == ViewerState::Live && !self.is_paused() && self.key_bucket.take(now)
     }
 
-    /// Whether the server should ask for a key frame because the viewer is stuck since `first_bad`.
+    fn is_paused(&self) -> bool {
+        self.wish.is_some_and(|wish| wish.paused)
+    }
+
+    /// Whether the server should ask for a key frame because the viewer is stuck since `first_bad`. Each yes is
+    /// counted against the viewer, so ask only if no key frame is wanted already.
     pub(super) fn is_key_due(&mut self, now: Timestamp, first_bad: u64) -> bool {
         let waiting = self.queue.newest_key().is_some_and(|key| key > first_bad);
         let effect = self.sent.rtt().or_initial() + KEY_FRAME_EFFECT_PERIOD;
@@ -270,7 +283,7 @@ impl<S: Seal> Viewer<S> {
 
     /// Control first, then a burst of one frame's fragments.
     pub(super) fn poll_transmit(&mut self, now: Timestamp, stream: &Stream, buf: &mut [u8]) -> Option<Transmit> {
-        let transmit = self.poll_control(now, stream, buf).or_else(|| self.poll_media(now, stream, buf))?;
+        let transmit = self.poll_control(now, stream, buf).or_else(|| self.poll_media(now, buf))?;
         self.bytes_sent += transmit.len as u64;
         Some(transmit)
     }
@@ -278,6 +291,7 @@ impl<S: Seal> Viewer<S> {
     fn poll_control(&mut self, now: Timestamp, stream: &Stream, buf: &mut [u8]) -> Option<Transmit> {
         let buf = buf.get_mut(..DATAGRAM_BYTES_BASE)?;
         let rtt = *self.sent.rtt();
+        self.tell_gap(now, stream);
         let Self { channel, closing, pongs, skips, wish, wish_unanswered, config_heard, .. } = self;
         let Self { config_at, heartbeat_at, queue, .. } = self;
         let (number, len) = channel.seal(None, buf, |writer| {
@@ -320,7 +334,21 @@ impl<S: Seal> Viewer<S> {
         Some(Transmit { destination: self.address, len, segment_size: None })
     }
 
-    fn poll_media(&mut self, now: Timestamp, stream: &Stream, buf: &mut [u8]) -> Option<Transmit> {
+    /// Ahead of a heartbeat, what was withheld since the last frame is told: the viewer would miss it otherwise.
+    fn tell_gap(&mut self, now: Timestamp, stream: &Stream) {
+        let newest = stream.newest_frame();
+        let about_to_name_it = self.state == ViewerState::Live && now >= self.heartbeat_at && self.queue.is_empty();
+        // Who waits for a key frame misses more than that.
+        if about_to_name_it
+            && !self.needs_key
+            && let Some(last) = self.last_enqueued.filter(|last| *last < newest)
+        {
+            self.skips.add(now, last + 1, newest);
+            self.last_enqueued = Some(newest);
+        }
+    }
+
+    fn poll_media(&mut self, now: Timestamp, buf: &mut [u8]) -> Option<Transmit> {
         if now < self.pacer.next() || self.state != ViewerState::Live {
             return None;
         }
@@ -341,7 +369,7 @@ impl<S: Seal> Viewer<S> {
         }
         let finished = queued.next == queued.cut.count;
         let limit = self.wish.filter(|wish| wish.kbps_max > 0).map(|wish| Rate(u64::from(wish.kbps_max) * 125));
-        let rate = Rate::for_frame(queued.frame.len(), stream.source_rate(), limit);
+        let rate = limit.map_or(self.rate, |limit| self.rate.min(limit));
         if finished {
             let (key, id) = (queued.frame.key, queued.frame.id);
             self.queue.pop();
@@ -349,6 +377,9 @@ impl<S: Seal> Viewer<S> {
             self.heartbeat_at = now + HEARTBEAT_PERIOD;
             if key {
                 self.last_key_sent = Some((id, now));
+            }
+            if self.queue.is_empty() {
+                self.rate = Rate(0);
             }
         }
         if len == 0 {
