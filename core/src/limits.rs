@@ -39,6 +39,9 @@ pub const HALF_OPEN_MAX: usize = 64;
 pub const HALF_OPEN_PER_ADDRESS_MAX: usize = 2;
 /// How long a half-open handshake is kept, and a duplicate INIT is answered by the same ACCEPT.
 pub const HALF_OPEN_PERIOD: Duration = Duration::from_secs(10);
+/// How long a half-open handshake keeps its place against another one of its address: time for its owner to
+/// confirm it, so that viewers behind one address do not push each other out.
+pub const HALF_OPEN_GRACE: Duration = Duration::from_secs(1);
 /// Bytes sent to an address that has proved nothing, per byte received from it (RFC 9000 §8).
 pub const AMPLIFICATION_FACTOR_MAX: usize = 3;
 /// How often the secret behind address cookies changes; the previous one stays good for as long.
@@ -63,6 +66,8 @@ pub const CONTROL_RETRANSMIT_MAX: usize = 8;
 
 /// A viewer that is silent for this long is sent no media.
 pub const STALLED_PERIOD: Duration = Duration::from_secs(2);
+/// A session over which nothing was ever heard is over after this long: the server may have had to forget it.
+pub const UNCONFIRMED_PERIOD: Duration = Duration::from_secs(2);
 /// A session that is silent for this long is over, on both sides.
 pub const IDLE_PERIOD: Duration = Duration::from_secs(10);
 /// The longest silence of a viewer while media flows.

@@ -124,23 +124,19 @@ pub struct AddressChecker {
     received: u64,
     sent: u64,
     proven: bool,
-    joined: bool,
+    confirmed: bool,
 }
 
 impl AddressChecker {
     /// A datagram from the address reached the server.
-    pub const fn received(&mut self, len: usize) {
-        self.received += len as u64;
-    }
-
-    /// The server said that the viewer there has joined.
-    pub const fn joined(&mut self) {
-        self.joined = true;
+    pub fn received(&mut self, datagram: &[u8]) {
+        self.received += datagram.len() as u64;
+        self.confirmed |= Header::is_sealed(datagram);
     }
 
     /// The server is gone, and what it knew.
     pub const fn forget(&mut self) {
-        *self = Self { received: 0, sent: 0, proven: false, joined: false };
+        *self = Self { received: 0, sent: 0, proven: false, confirmed: false };
     }
 
     /// The server sends a datagram to the address.
@@ -153,7 +149,7 @@ impl AddressChecker {
         }
         self.sent += datagram.len() as u64;
         if Header::is_sealed(datagram) {
-            return if self.joined { Ok(()) } else { Err("sealed data before the session was confirmed".into()) };
+            return if self.confirmed { Ok(()) } else { Err("sealed data before the session was confirmed".into()) };
         }
         self.proven |= datagram.first() == Some(&ACCEPT);
         if !self.proven && self.sent > self.received * AMPLIFICATION_FACTOR_MAX as u64 {
@@ -249,12 +245,12 @@ mod tests {
         let mut address = AddressChecker::default();
         assert!(address.sends(&retry).is_err(), "nothing was received");
         let mut address = AddressChecker::default();
-        address.received(11);
+        address.received(&[1; 11]);
         assert_eq!(address.sends(&retry), Ok(()));
         assert!(address.sends(&retry).is_err(), "six times what was received");
         let sealed = [0x80; 40];
         assert!(address.sends(&sealed).is_err());
-        address.joined();
+        address.received(&sealed);
         assert_eq!(address.sends(&sealed), Ok(()));
         assert!(address.sends(&[0x80; DATAGRAM_BYTES_MAX + 1]).is_err());
     }

@@ -260,7 +260,7 @@ impl World {
         while let Some(mut datagram) = self.viewers[i].up.poll_deliver(self.now) {
             let Some(server) = &mut self.server else { continue };
             self.trace.datagram(self.now, "server receives", i, &datagram);
-            self.viewers[i].address_check.received(datagram.len());
+            self.viewers[i].address_check.received(&datagram);
             server.handle_datagram(self.now, self.viewers[i].address, &mut datagram);
             self.drain_server()?;
         }
@@ -270,13 +270,6 @@ impl World {
     }
 
     fn drain_server(&mut self) -> Result<(), Violation> {
-        let Some(server) = &mut self.server else { return Ok(()) };
-        // A viewer's ViewerJoined precedes its media: events raised by the input count for what is sent after it.
-        let mut events = Vec::new();
-        while let Some(event) = server.poll_event() {
-            events.push(event);
-        }
-        events.iter().for_each(|event| self.server_event(*event));
         let mut buf = [0; BURST_DATAGRAMS_MAX * DATAGRAM_BYTES_MAX];
         let mut outputs = 0;
         let mut touched = Vec::new();
@@ -313,14 +306,9 @@ impl World {
     fn server_event(&mut self, event: ServerEvent) {
         self.trace.event(self.now, format_args!("{event:?}"));
         match event {
-            ServerEvent::ViewerJoined { address, .. } => {
-                if let Some(viewer) = self.viewers.iter_mut().find(|viewer| viewer.address == address) {
-                    viewer.address_check.joined();
-                }
-            }
             ServerEvent::KeyFrameWanted => self.source.request_key(),
             ServerEvent::Finished => self.finished = true,
-            ServerEvent::ViewerLeft { .. } => {}
+            ServerEvent::ViewerJoined { .. } | ServerEvent::ViewerLeft { .. } => {}
         }
     }
 

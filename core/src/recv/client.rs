@@ -227,9 +227,8 @@ impl<S: Seal> Client<S> {
                 self.pause = RECONNECT_FIRST;
                 self.push(ClientEvent::Connected);
             }
-            Answer::Rejected(CloseCode::Full | CloseCode::Shutdown) => {
-                self.lose(now, ClientInput::Full, LostReason::Full);
-            }
+            Answer::Rejected(CloseCode::Full) => self.lose(now, ClientInput::Full, LostReason::Full),
+            Answer::Rejected(CloseCode::Shutdown) => self.lose(now, ClientInput::Full, LostReason::Shutdown),
             Answer::Rejected(CloseCode::Kicked) => self.end(ClientInput::Refused, EndReason::Kicked),
             Answer::Rejected(CloseCode::EndOfStream) => self.end(ClientInput::Refused, EndReason::EndOfStream),
             Answer::Rejected(CloseCode::Protocol | CloseCode::Leaving) => {
@@ -259,7 +258,8 @@ impl<S: Seal> Client<S> {
             Some(CloseCode::Kicked) => self.end(ClientInput::Dismissed, EndReason::Kicked),
             Some(CloseCode::Protocol) => self.end(ClientInput::Dismissed, EndReason::Protocol),
             Some(_) if self.state == ClientState::Leaving => self.end(ClientInput::Left, EndReason::Left),
-            Some(CloseCode::Shutdown | CloseCode::Full | CloseCode::Leaving) => {
+            Some(CloseCode::Full) => self.lose(now, ClientInput::Lost, LostReason::Full),
+            Some(CloseCode::Shutdown | CloseCode::Leaving) => {
                 self.lose(now, ClientInput::Lost, LostReason::Shutdown);
             }
             None if left => self.end(ClientInput::Left, EndReason::Left),

@@ -11,7 +11,7 @@ use super::playout::ClockSync;
 use super::receiver::{Pace, Receiver};
 use super::reporter::Reporter;
 use super::tolerance::ReorderTolerance;
-use crate::limits::{CLOSE_TRIES_MAX, IDLE_PERIOD, PING_PERIOD, RTT_INITIAL};
+use crate::limits::{CLOSE_TRIES_MAX, IDLE_PERIOD, PING_PERIOD, RTT_INITIAL, UNCONFIRMED_PERIOD};
 use crate::nal::Codec;
 use crate::seal::{Channel, OpenError, Seal};
 use crate::time::Timestamp;
@@ -23,6 +23,8 @@ use crate::wire::{CloseCode, Reader, WireError, frame_id_full};
 /// Clock samples that are taken quickly at the start.
 const QUICK_PINGS: u16 = 5;
 const QUICK_PING_PERIOD: Duration = Duration::from_millis(50);
+/// Shortest wait for an answer, however short the path: the peer needs time too.
+const RTO_MIN: Duration = Duration::from_millis(10);
 
 /// What the server said about the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +61,7 @@ pub(super) struct Session<S> {
     config_is_new: bool,
     newest_frame: u64,
     last_heard: Timestamp,
+    heard_anything: bool,
     next_ping: Timestamp,
     pings: u16,
     pongs: VecDeque<(u16, u32, Timestamp)>,
@@ -111,6 +114,7 @@ impl<S: Seal> Session<S> {
             config_is_new: false,
             newest_frame: parameters.newest_frame,
             last_heard: now,
+            heard_anything: false,
             next_ping: now,
             pings: 0,
             pongs: VecDeque::new(),
@@ -130,6 +134,7 @@ impl<S: Seal> Session<S> {
             self.path.tolerance.observe(now, displacement);
         }
         self.last_heard = now;
+        self.heard_anything = true;
         let plaintext = datagram.get(plaintext).unwrap_or_default();
         let handled = match plaintext.first() {
             Some(first) if first & 0x80 == 0 => self.handle_media(now, plaintext),
@@ -251,7 +256,11 @@ impl<S: Seal> Session<S> {
     }
 
     pub(super) fn is_silent(&self, now: Timestamp) -> bool {
-        now >= self.last_heard + IDLE_PERIOD
+        now >= self.silent_at()
+    }
+
+    fn silent_at(&self) -> Timestamp {
+        self.last_heard + if self.heard_anything { IDLE_PERIOD } else { UNCONFIRMED_PERIOD }
     }
 
     pub(super) const fn newest_frame(&self) -> u64 {
@@ -280,7 +289,7 @@ impl<S: Seal> Session<S> {
     }
 
     fn rto(&self) -> Duration {
-        self.rtt().unwrap_or(RTT_INITIAL) * 2
+        (self.rtt().unwrap_or(RTT_INITIAL) * 2).max(RTO_MIN)
     }
 
     pub(super) fn poll_transmit(&mut self, now: Timestamp, buf: &mut [u8]) -> Option<usize> {
@@ -316,7 +325,7 @@ impl<S: Seal> Session<S> {
     }
 
     pub(super) fn poll_timeout(&self, now: Timestamp) -> Timestamp {
-        let mut earliest = self.last_heard + IDLE_PERIOD;
+        let mut earliest = self.silent_at();
         if let Some(closing) = &self.closing {
             return earliest.min(closing.next);
         }

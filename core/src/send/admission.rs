@@ -7,7 +7,9 @@ use super::cookie::{Cookies, Secrets};
 use super::server::Server;
 use super::state::ViewerInput;
 use super::viewer::{Viewer, ViewerId};
-use crate::limits::{AMPLIFICATION_FACTOR_MAX, FRAME_BYTES_MAX, HALF_OPEN_MAX, HALF_OPEN_PER_ADDRESS_MAX};
+use crate::limits::{
+    AMPLIFICATION_FACTOR_MAX, FRAME_BYTES_MAX, HALF_OPEN_GRACE, HALF_OPEN_MAX, HALF_OPEN_PER_ADDRESS_MAX,
+};
 use crate::seal::{Direction, Seal};
 use crate::time::Timestamp;
 use crate::transmit::Transmit;
@@ -106,8 +108,9 @@ impl<S: Seal> Server<S> {
             self.door.answer(from, &Long::Reject { nonce, code });
             return;
         }
-        let connection_id = self.open(now, from, nonce);
-        self.accept(now, from, nonce, connection_id);
+        if let Some(connection_id) = self.open(now, from, nonce) {
+            self.accept(now, from, nonce, connection_id);
+        }
     }
 
     fn refusal(&self) -> Option<CloseCode> {
@@ -115,11 +118,17 @@ impl<S: Seal> Server<S> {
         self.ended_with().or_else(|| (joined >= self.config.viewers_max).then_some(CloseCode::Full))
     }
 
-    /// Makes a half-open subscription, in the place of the oldest one where there are too many.
-    fn open(&mut self, now: Timestamp, from: SocketAddr, nonce: ClientNonce) -> u32 {
+    /// Makes a half-open subscription, in the place of the oldest one where there are too many. Nothing if that
+    /// one is so young that it may still be confirmed: the newcomer's next INIT finds it gone or live.
+    fn open(&mut self, now: Timestamp, from: SocketAddr, nonce: ClientNonce) -> Option<u32> {
         let (all, of_host) = self.viewers.half_open(from);
         let evicted = if of_host >= HALF_OPEN_PER_ADDRESS_MAX {
-            self.viewers.oldest_half_open(|viewer| viewer.address.ip() == from.ip())
+            let oldest = self.viewers.oldest_half_open(|viewer| viewer.address.ip() == from.ip());
+            let is_young = |viewer: &mut Viewer<S>| now < viewer.accepted_at + HALF_OPEN_GRACE;
+            if oldest.and_then(|index| self.viewers.get_mut(index)).is_some_and(is_young) {
+                return None;
+            }
+            oldest
         } else if all >= HALF_OPEN_MAX {
             self.viewers.oldest_half_open(|_| true)
         } else {
@@ -139,7 +148,7 @@ impl<S: Seal> Server<S> {
         let seal = self.seal.for_session(connection_id);
         let index = self.viewers.insert(Viewer::new(now, id, from, connection_id, nonce, seal));
         self.viewers.reschedule(index, &self.stream);
-        connection_id
+        Some(connection_id)
     }
 
     /// Answers an INIT whose cookie was good; a repeated INIT gets the same answer but for the clock.

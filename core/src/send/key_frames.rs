@@ -69,6 +69,11 @@ impl KeyFramePolicy {
         }
     }
 
+    /// Whether asking for one more would change nothing.
+    pub(super) const fn is_wanted(&self) -> bool {
+        !self.possible || self.wanted_since.is_some()
+    }
+
     /// One was made: whoever wanted one before gets it.
     pub(super) const fn made(&mut self) {
         self.wanted_since = None;

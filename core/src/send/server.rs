@@ -129,7 +129,7 @@ impl<S: Seal> Server<S> {
         for index in self.viewers.indices() {
             let Some(viewer) = self.viewers.get_mut(index) else { continue };
             viewer.offer(now, &frame, &self.stream);
-            if viewer.needs_key() && viewer.state == ViewerState::Live {
+            if !self.key_frames.is_wanted() && viewer.is_key_needed(now) {
                 self.key_frames.want(now);
             }
             self.viewers.reschedule(index, &self.stream);
@@ -242,8 +242,10 @@ impl<S: Seal> Server<S> {
         self.advance(now);
         let index = self.viewers.iter().find(|viewer| viewer.id == id).map(|viewer| viewer.connection_id);
         let Some(index) = index.and_then(|connection_id| self.viewers.find(connection_id)) else { return false };
-        if let Some(viewer) = self.viewers.get_mut(index).filter(|viewer| viewer.state.is_joined()) {
-            viewer.close(now, CloseCode::Kicked);
+        match self.viewers.get_mut(index) {
+            Some(viewer) if viewer.state.is_joined() => viewer.close(now, CloseCode::Kicked),
+            Some(viewer) if viewer.state == ViewerState::HalfOpen => self.remove(index, ViewerInput::Close, None),
+            _ => {}
         }
         self.viewers.reschedule(index, &self.stream);
         true
@@ -257,9 +259,9 @@ impl<S: Seal> Server<S> {
     /// Removes a viewer; one that had joined leaves with an event.
     pub(super) fn remove(&mut self, index: usize, input: ViewerInput, reason: Option<LeaveReason>) {
         let Some(mut viewer) = self.viewers.remove(index) else { return };
-        let before = viewer.step(input);
+        viewer.step(input);
         if let Some(reason) = reason
-            && before != ViewerState::HalfOpen
+            && viewer.has_joined
         {
             self.push(ServerEvent::ViewerLeft { viewer: viewer.id, address: viewer.address, reason });
         }

@@ -9,10 +9,10 @@ use super::state::{ViewerInput, ViewerState};
 use crate::limits::CATCH_UP_BYTES_MAX;
 use crate::seal::Seal;
 use crate::time::Timestamp;
-use crate::wire::Reader;
 use crate::wire::control::{Control, Messages};
 use crate::wire::feedback::Feedback;
 use crate::wire::sealed::Header;
+use crate::wire::{CloseCode, Reader};
 
 impl<S: Seal> Server<S> {
     /// Whether a sealed datagram belonged to a session and made sense.
@@ -52,6 +52,7 @@ impl<S: Seal> Server<S> {
                 let Ok(report) = Feedback::parse(body) else { return false };
                 let stuck_since = viewer.handle_feedback(now, &report, self.stream.newest_frame());
                 if let Some(first_bad) = stuck_since
+                    && !self.key_frames.is_wanted()
                     && viewer.state == ViewerState::Live
                     && viewer.is_key_due(now, first_bad)
                 {
@@ -87,11 +88,19 @@ impl<S: Seal> Server<S> {
         let (id, address) = (viewer.id, viewer.address);
         match viewer.step(ViewerInput::Heard) {
             ViewerState::HalfOpen => {
-                self.stats.viewers_joined += 1;
                 let replaced = self.viewers.iter().find(|other| other.address == address && other.id < id);
                 if let Some(old) = replaced.and_then(|old| self.viewers.find(old.connection_id)) {
                     self.replace(old);
                 }
+                // Several may have been let in while there was room for one.
+                let joined = self.viewers.iter().filter(|viewer| viewer.state.is_joined()).count();
+                let Some(viewer) = self.viewers.get_mut(index) else { return };
+                if joined > self.config.viewers_max {
+                    self.stats.viewers_refused += 1;
+                    return viewer.close(now, CloseCode::Full);
+                }
+                viewer.has_joined = true;
+                self.stats.viewers_joined += 1;
                 self.push(ServerEvent::ViewerJoined { viewer: id, address });
                 self.catch_up(now, index);
             }

@@ -48,6 +48,8 @@ pub(super) struct Viewer<S> {
     pub(super) nonce: ClientNonce,
     pub(super) accepted_at: Timestamp,
     pub(super) state: ViewerState,
+    /// Whether the shell was told of it.
+    pub(super) has_joined: bool,
     pub(super) channel: Channel<S>,
     pub(super) sent: SentPackets,
     pub(super) bytes_sent: u64,
@@ -86,6 +88,7 @@ impl<S: Seal> Viewer<S> {
             nonce,
             accepted_at: now,
             state: ViewerState::HalfOpen,
+            has_joined: false,
             channel: Channel::new(seal, Direction::ToViewer),
             sent: SentPackets::new(),
             bytes_sent: 0,
@@ -127,11 +130,10 @@ impl<S: Seal> Viewer<S> {
 
     /// Offers a frame; whether it now waits to be sent.
     pub(super) fn offer(&mut self, now: Timestamp, frame: &Frame, stream: &Stream) -> bool {
-        let paused = self.wish.is_some_and(|wish| wish.paused);
         let layer_max = self.wish.map_or(u8::MAX, |wish| wish.temporal_id_max);
         let undecodable = self.needs_key && !frame.key;
         let unwanted = frame.disposable && frame.temporal_id > layer_max;
-        if self.state != ViewerState::Live || paused || undecodable || unwanted {
+        if self.state != ViewerState::Live || self.is_paused() || undecodable || unwanted {
             // What a paused viewer misses it cannot decode from later.
             self.needs_key |= !frame.disposable;
             return false;
@@ -165,11 +167,17 @@ impl<S: Seal> Viewer<S> {
         self.last_enqueued.is_none_or(|last| id > last)
     }
 
-    pub(super) const fn needs_key(&self) -> bool {
-        self.needs_key
+    /// Whether the server should ask for a key frame because nothing can be sent to the viewer without one.
+    pub(super) fn is_key_needed(&mut self, now: Timestamp) -> bool {
+        self.needs_key && self.state == ViewerState::Live && !self.is_paused() && self.key_bucket.take(now)
     }
 
-    /// Whether the server should ask for a key frame because the viewer is stuck since `first_bad`.
+    fn is_paused(&self) -> bool {
+        self.wish.is_some_and(|wish| wish.paused)
+    }
+
+    /// Whether the server should ask for a key frame because the viewer is stuck since `first_bad`. Each yes is
+    /// counted against the viewer, so ask only if no key frame is wanted already.
     pub(super) fn is_key_due(&mut self, now: Timestamp, first_bad: u64) -> bool {
         let waiting = self.queue.newest_key().is_some_and(|key| key > first_bad);
         let effect = self.sent.rtt().or_initial() + KEY_FRAME_EFFECT_PERIOD;
@@ -279,6 +287,7 @@ impl<S: Seal> Viewer<S> {
     fn poll_control(&mut self, now: Timestamp, stream: &Stream, buf: &mut [u8]) -> Option<Transmit> {
         let buf = buf.get_mut(..DATAGRAM_BYTES_BASE)?;
         let rtt = *self.sent.rtt();
+        self.tell_gap(now, stream);
         let Self { channel, closing, pongs, skips, wish, wish_unanswered, config_heard, .. } = self;
         let Self { config_at, heartbeat_at, queue, .. } = self;
         let (number, len) = channel.seal(None, buf, |writer| {
@@ -319,6 +328,20 @@ impl<S: Seal> Viewer<S> {
         })?;
         self.sent.record(now, number);
         Some(Transmit { destination: self.address, len, segment_size: None })
+    }
+
+    /// Ahead of a heartbeat, what was withheld since the last frame is told: the viewer would miss it otherwise.
+    fn tell_gap(&mut self, now: Timestamp, stream: &Stream) {
+        let newest = stream.newest_frame();
+        let about_to_name_it = self.state == ViewerState::Live && now >= self.heartbeat_at && self.queue.is_empty();
+        // Who waits for a key frame misses more than that.
+        if about_to_name_it
+            && !self.needs_key
+            && let Some(last) = self.last_enqueued.filter(|last| *last < newest)
+        {
+            self.skips.add(now, last + 1, newest);
+            self.last_enqueued = Some(newest);
+        }
     }
 
     fn poll_media(&mut self, now: Timestamp, stream: &Stream, buf: &mut [u8]) -> Option<Transmit> {

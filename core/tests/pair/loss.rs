@@ -1,0 +1,157 @@
+//! What is lost or withheld, and how the picture comes back.
+
+use core::cell::Cell;
+use core::time::Duration;
+use std::rc::Rc;
+
+use nalcast_core::limits;
+use nalcast_core::wire::control::{Control, Wish};
+
+use crate::world::look::{DELAY, FRAME, MS, asks_to_recover, lose_media, messages, released, say, up, wanted};
+use crate::world::{Kind, World, server_config};
+
+#[test]
+fn a_lost_fragment_is_noticed_within_the_tolerance_and_a_key_frame_mends_it() {
+    let mut world = up();
+    lose_media(&mut world, |number, _| number == 1);
+    let sent = world.now;
+    let broken = world.feed(Kind::Delta, 5_000);
+    world.run(30 * MS);
+    let asked = world.log.iter().find(|datagram| asks_to_recover(datagram)).expect("RECOVER").sent;
+    // One way, pacing, and the tolerance of an eighth of the round trip.
+    assert!(asked - sent <= DELAY + 10 * MS + 2 * DELAY / 8 + MS, "{:?}", asked - sent);
+    world.run(50 * MS);
+    assert_eq!(wanted(&world), 1);
+    world.feed(Kind::Delta, 5_000);
+    let key = world.feed(Kind::Key, 20_000);
+    world.run(300 * MS);
+    assert_eq!(released(&world, 0), [1, key]);
+    let mended = world.now;
+    world.play(20, FRAME, |_| (Kind::Delta, 1_000));
+    world.run(100 * MS);
+    assert_eq!(released(&world, 0).len(), 22);
+    assert_eq!((wanted(&world), broken), (1, 2));
+    assert!(!world.log.iter().any(|datagram| datagram.sent > mended && asks_to_recover(datagram)));
+}
+
+#[test]
+fn a_lost_disposable_frame_costs_nothing_but_itself() {
+    let mut world = up();
+    lose_media(&mut world, |number, _| number == 3);
+    world.play(10, FRAME, |i| if i == 3 { (Kind::Disposable, 900) } else { (Kind::Delta, 900) });
+    world.run(300 * MS);
+    assert_eq!(released(&world, 0), (1..=11).filter(|id| *id != 5).collect::<Vec<_>>());
+    assert_eq!(wanted(&world), 0);
+}
+
+#[test]
+fn a_heartbeat_reveals_that_the_last_frame_was_lost() {
+    let mut world = up();
+    lose_media(&mut world, |_, _| true);
+    world.feed(Kind::Delta, 900);
+    world.fate = Box::new(|_| vec![Duration::ZERO]);
+    world.run(limits::HEARTBEAT_PERIOD + 100 * MS);
+    assert_eq!(wanted(&world), 1);
+    let key = world.feed(Kind::Key, 5_000);
+    world.run(100 * MS);
+    assert_eq!(released(&world, 0), [1, key]);
+}
+
+#[test]
+fn a_lost_first_key_frame_is_asked_for_again() {
+    let mut world = World::new(server_config(), DELAY);
+    world.join();
+    world.run(200 * MS);
+    lose_media(&mut world, |_, _| true);
+    world.feed(Kind::Key, 5_000);
+    world.fate = Box::new(|_| vec![Duration::ZERO]);
+    world.server_events.clear();
+    world.run(limits::HEARTBEAT_PERIOD + 200 * MS);
+    assert_eq!(wanted(&world), 1);
+    let key = world.feed(Kind::Key, 5_000);
+    world.run(100 * MS);
+    assert_eq!(released(&world, 0), [key]);
+}
+
+#[test]
+fn thirty_two_cries_for_help_become_one_request() {
+    let mut world = World::new(server_config(), DELAY);
+    (0..32).for_each(|_| {
+        world.join();
+    });
+    world.run(300 * MS);
+    world.feed(Kind::Key, 5_000);
+    world.run(300 * MS);
+    world.server_events.clear();
+    lose_media(&mut world, |_, _| true);
+    world.feed(Kind::Delta, 900);
+    world.fate = Box::new(|_| vec![Duration::ZERO]);
+    world.play(8, FRAME, |_| (Kind::Delta, 900));
+    assert_eq!(wanted(&world), 1);
+    let cries = world.log.iter().filter(|datagram| asks_to_recover(datagram));
+    assert!(cries.map(|datagram| datagram.viewer).collect::<std::collections::BTreeSet<_>>().len() == 32);
+    let key = world.feed(Kind::Key, 5_000);
+    world.run(300 * MS);
+    assert!((0..32).all(|viewer| released(&world, viewer).last() == Some(&key)));
+    assert_eq!(wanted(&world), 1);
+}
+
+#[test]
+fn a_second_loss_soon_after_the_first_is_mended_as_fast() {
+    let mut world = up();
+    for round in 1..=3 {
+        lose_media(&mut world, |number, _| number == 0);
+        world.play(4, FRAME, |_| (Kind::Delta, 900));
+        world.run(30 * MS);
+        assert_eq!(wanted(&world), round, "round {round}");
+        world.feed(Kind::Key, 5_000);
+        world.play(20, FRAME, |_| (Kind::Delta, 900));
+    }
+}
+
+#[test]
+fn a_viewer_that_is_always_stuck_costs_the_others_few_key_frames() {
+    let mut world = up();
+    let bad = world.join();
+    world.run(200 * MS);
+    lose_media(&mut world, move |number, datagram| datagram.viewer == bad && number % 5 == 0);
+    // An encoder that answers each request at once.
+    let mut answered = 0;
+    for _ in 0..600 {
+        let asked = wanted(&world);
+        world.feed(if asked > answered { Kind::Key } else { Kind::Delta }, 6_000);
+        answered = asked;
+        world.run(FRAME);
+    }
+    // Three at once and then one in two seconds, for twenty seconds.
+    assert!(wanted(&world) <= 3 + 10 + 1, "{} key frames", wanted(&world));
+}
+
+#[test]
+fn withheld_frames_are_told_until_the_viewer_has_heard() {
+    let mut world = up();
+    // The viewer wants little: much of what is made has to be left out.
+    let wish = Control::Wish(Wish { sequence: 1, paused: false, kbps_max: 400, temporal_id_max: 3, budget_ms: 100 });
+    say(&mut world, 0, &wish);
+    world.run(100 * MS);
+    let skips = Rc::new(Cell::new(0));
+    let seen = Rc::clone(&skips);
+    world.fate = Box::new(move |datagram| {
+        let is_skip = !datagram.to_server && messages(datagram).iter().any(|m| matches!(m, Control::Skip { .. }));
+        seen.set(seen.get() + usize::from(is_skip));
+        // The first few are lost.
+        if is_skip && seen.get() <= 2 { vec![] } else { vec![Duration::ZERO] }
+    });
+    world.play(30, FRAME, |i| (if i % 2 == 0 { Kind::Disposable } else { Kind::Delta }, 6_000));
+    world.play(1, FRAME, |_| (Kind::Key, 3_000));
+    world.run(3_000 * MS);
+    assert!(skips.get() > 2, "{} SKIPs", skips.get());
+    let told = skips.get();
+    let [skipped, ..] = world.viewers[0].client.stats().receiver.frames_abandoned;
+    let [(_, queue)] = [(0, world.server.viewers().next().expect("a viewer"))];
+    assert!(queue.frames_dropped > 0 && skipped + 1 > 0);
+    assert_eq!(released(&world, 0).last(), Some(&32));
+    assert!(!world.log.iter().any(asks_to_recover), "what is told is not missed");
+    world.run(3_000 * MS);
+    assert_eq!(skips.get(), told, "and not told for ever");
+}

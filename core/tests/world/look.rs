@@ -1,0 +1,101 @@
+//! What a run shows, and the worlds that tests begin with.
+
+use core::time::Duration;
+
+use nalcast_core::recv::{ClientEvent, LostReason};
+use nalcast_core::seal::{Channel, Direction, Plain, Seal};
+use nalcast_core::send::ServerEvent;
+use nalcast_core::wire::control::{Control, Messages};
+use nalcast_core::wire::feedback::Feedback;
+use nalcast_core::wire::sealed::{TO_SERVER_BYTES, TO_VIEWER_BYTES};
+
+use super::{Datagram, Kind, World, server_config};
+
+pub(crate) const MS: Duration = Duration::from_millis(1);
+pub(crate) const DELAY: Duration = Duration::from_millis(10);
+pub(crate) const FRAME: Duration = Duration::from_millis(33);
+
+/// The ids of the access units that a viewer got, in the order in which it got them.
+pub(crate) fn released(world: &World, viewer: usize) -> Vec<u64> {
+    let events = world.viewers[viewer].events.iter();
+    events
+        .filter_map(|(_, event)| if let ClientEvent::AccessUnit(unit) = event { Some(unit.frame_id) } else { None })
+        .collect()
+}
+
+pub(crate) fn wanted(world: &World) -> usize {
+    world.server_events.iter().filter(|(_, event)| *event == ServerEvent::KeyFrameWanted).count()
+}
+
+/// A session that is up: one viewer, one key frame sent and shown.
+pub(crate) fn up() -> World {
+    let mut world = World::new(server_config(), DELAY);
+    world.join();
+    world.run(200 * MS);
+    world.feed(Kind::Key, 20_000);
+    world.run(200 * MS);
+    assert_eq!(released(&world, 0), [1]);
+    // The first key frame was asked for when the viewer joined.
+    assert_eq!(wanted(&world), 1);
+    world.server_events.clear();
+    world
+}
+
+/// The plaintext of a sealed datagram; the seal of these tests hides nothing.
+pub(crate) fn plaintext(datagram: &Datagram) -> Option<&[u8]> {
+    let header = if datagram.to_server { TO_SERVER_BYTES } else { TO_VIEWER_BYTES };
+    let is_sealed = datagram.bytes[0] & 0x80 != 0;
+    is_sealed.then(|| &datagram.bytes[header..datagram.bytes.len() - 16])
+}
+
+pub(crate) fn is_media(datagram: &Datagram) -> bool {
+    !datagram.to_server && plaintext(datagram).is_some_and(|text| text[0] & 0x80 == 0)
+}
+
+pub(crate) fn messages(datagram: &Datagram) -> Vec<Control<'_>> {
+    let text = plaintext(datagram).filter(|text| text[0] & 0x80 != 0);
+    text.into_iter().flat_map(Messages::new).map(|message| message.expect("well-formed")).collect()
+}
+
+pub(crate) fn asks_to_recover(datagram: &Datagram) -> bool {
+    messages(datagram).iter().any(|message| {
+        matches!(message, Control::Feedback(body) if Feedback::parse(body).is_ok_and(|report| report.recover.is_some()))
+    })
+}
+
+/// Loses the first media datagrams that `which` holds for, given the datagram and its number among the media.
+pub(crate) fn lose_media(world: &mut World, mut which: impl FnMut(usize, &Datagram) -> bool + 'static) {
+    let mut number = 0;
+    world.fate = Box::new(move |datagram| {
+        if !is_media(datagram) {
+            return vec![Duration::ZERO];
+        }
+        number += 1;
+        if which(number - 1, datagram) { vec![] } else { vec![Duration::ZERO] }
+    });
+}
+
+pub(crate) fn last_event(world: &World, viewer: usize) -> &ClientEvent {
+    &world.viewers[viewer].events.last().expect("an event").1
+}
+
+pub(crate) fn lost(world: &World, viewer: usize) -> Vec<LostReason> {
+    let events = world.viewers[viewer].events.iter();
+    events
+        .filter_map(|(_, event)| if let ClientEvent::Lost { reason, .. } = event { Some(*reason) } else { None })
+        .collect()
+}
+
+/// A viewer says something that its machine would not; the number it uses up costs the machine one datagram.
+pub(crate) fn say(world: &mut World, viewer: usize, message: &Control<'_>) {
+    let mut sealed = world.log.iter().filter(|d| d.viewer == viewer && d.to_server && d.bytes[0] & 0x80 != 0);
+    let count = sealed.clone().count();
+    let id = sealed.next().expect("a session").bytes[3..7].try_into().map(u32::from_be_bytes).expect("four bytes");
+    let mut channel = Channel::new(Plain::default().for_session(id), Direction::ToServer);
+    let mut buf = [0; 1_500];
+    (0..count).for_each(|_| {
+        channel.seal(Some(id), &mut buf, |writer| Control::Pad(0).write(writer));
+    });
+    let (_, len) = channel.seal(Some(id), &mut buf, |writer| message.write(writer)).expect("it fits");
+    world.send(viewer, true, &buf[..len]);
+}

@@ -1,0 +1,284 @@
+//! A server, its viewers and a link in virtual time: jumps from deadline to deadline, and checks after every step
+//! what must always hold.
+#![allow(dead_code, reason = "each binary that includes this file uses a part of it")]
+
+pub(crate) mod look;
+mod oracle;
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use nalcast_core::limits::{self, BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX};
+use nalcast_core::nal::Codec;
+use nalcast_core::recv::{Client, ClientConfig, ClientEvent};
+use nalcast_core::seal::Plain;
+use nalcast_core::send::{AccessUnitRefused, Server, ServerConfig, ServerEvent};
+use nalcast_core::{Timestamp, Transmit};
+
+pub(crate) use oracle::{Kind, Oracle, Source, unit};
+
+/// Outputs that one input may bring forth, to each viewer: a burst, a control datagram, a handshake answer, and a
+/// few small frames that pacing lets leave together.
+const OUTPUTS_PER_VIEWER_MAX: usize = 16;
+
+/// A datagram on its way.
+#[derive(Clone, Debug)]
+pub(crate) struct Datagram {
+    pub(crate) viewer: usize,
+    pub(crate) to_server: bool,
+    pub(crate) sent: Timestamp,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// What becomes of a datagram: one copy arrives for each entry, so much later than the link's delay.
+pub(crate) type Fate = Box<dyn FnMut(&mut Datagram) -> Vec<Duration>>;
+
+pub(crate) struct Viewer {
+    pub(crate) address: SocketAddr,
+    pub(crate) client: Client<Plain>,
+    pub(crate) events: Vec<(Timestamp, ClientEvent)>,
+    /// How far its clock is ahead of the server's.
+    pub(crate) clock_ahead: Duration,
+    pub(crate) oracle: Oracle,
+}
+
+pub(crate) struct World {
+    pub(crate) now: Timestamp,
+    pub(crate) server: Server<Plain>,
+    pub(crate) server_events: Vec<(Timestamp, ServerEvent)>,
+    pub(crate) viewers: Vec<Viewer>,
+    pub(crate) source: Source,
+    pub(crate) delay: Duration,
+    pub(crate) fate: Fate,
+    /// Every datagram as it was sent.
+    pub(crate) log: Vec<Datagram>,
+    in_flight: BTreeMap<(Timestamp, u64), Datagram>,
+    sequence: u64,
+    buf: Vec<u8>,
+}
+
+pub(crate) fn server_address() -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1], 9000))
+}
+
+pub(crate) fn server_config() -> ServerConfig {
+    ServerConfig { codec: Codec::H264, fps: 30, answers_key_requests: true, viewers_max: 64 }
+}
+
+impl World {
+    pub(crate) fn new(config: ServerConfig, delay: Duration) -> Self {
+        Self::starting_at(Timestamp::from_millis(1_000), config, delay)
+    }
+
+    pub(crate) fn starting_at(now: Timestamp, config: ServerConfig, delay: Duration) -> Self {
+        Self {
+            now,
+            server: Server::new(config, Plain::default(), [7; 32], now),
+            server_events: Vec::new(),
+            viewers: Vec::new(),
+            source: Source::default(),
+            delay,
+            fate: Box::new(|_| vec![Duration::ZERO]),
+            log: Vec::new(),
+            in_flight: BTreeMap::new(),
+            sequence: 0,
+            buf: vec![0; BURST_DATAGRAMS_MAX * DATAGRAM_BYTES_MAX],
+        }
+    }
+
+    /// A viewer on a host of its own that starts to connect now; its index.
+    pub(crate) fn join(&mut self) -> usize {
+        let number = u8::try_from(self.viewers.len()).expect("few viewers");
+        self.join_from(SocketAddr::from(([10, 0, 1, number], 5000)), Duration::ZERO)
+    }
+
+    pub(crate) fn join_from(&mut self, address: SocketAddr, clock_ahead: Duration) -> usize {
+        let index = self.viewers.len();
+        let config = ClientConfig { server: server_address(), budget: None };
+        let client = Client::new(config, Plain::default(), index as u64 + 1, self.now + clock_ahead);
+        let events = Vec::new();
+        self.viewers.push(Viewer { address, client, events, clock_ahead, oracle: Oracle::default() });
+        self.drain_viewer(index);
+        index
+    }
+
+    /// The source makes an access unit now.
+    pub(crate) fn feed(&mut self, kind: Kind, len: usize) -> u64 {
+        self.try_feed(unit(kind, self.source.units(), len)).expect("the server takes it")
+    }
+
+    pub(crate) fn try_feed(&mut self, unit: Bytes) -> Result<u64, AccessUnitRefused> {
+        let id = self.server.handle_access_unit(self.now, unit.clone(), self.now)?;
+        self.source.made(id, unit);
+        self.drain_server();
+        Ok(id)
+    }
+
+    /// Feeds one unit each `interval`, `count` times.
+    pub(crate) fn play(&mut self, count: usize, interval: Duration, mut next: impl FnMut(usize) -> (Kind, usize)) {
+        for i in 0..count {
+            let (kind, len) = next(i);
+            self.feed(kind, len);
+            self.run(interval);
+        }
+    }
+
+    /// Something happens at the server outside the network.
+    pub(crate) fn at_server<T>(&mut self, act: impl FnOnce(&mut Server<Plain>, Timestamp) -> T) -> T {
+        let result = act(&mut self.server, self.now);
+        self.drain_server();
+        result
+    }
+
+    /// Something happens at a viewer outside the network.
+    pub(crate) fn at_viewer<T>(&mut self, index: usize, act: impl FnOnce(&mut Client<Plain>, Timestamp) -> T) -> T {
+        let viewer = &mut self.viewers[index];
+        let result = act(&mut viewer.client, self.now + viewer.clock_ahead);
+        self.drain_viewer(index);
+        result
+    }
+
+    /// Lets time pass.
+    pub(crate) fn run(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while self.step(end) {}
+        self.now = end;
+    }
+
+    /// Runs until something holds; tells whether it did within `limit`.
+    pub(crate) fn run_until(&mut self, limit: Duration, holds: impl Fn(&Self) -> bool) -> bool {
+        let end = self.now + limit;
+        while !holds(self) {
+            if !self.step(end) {
+                self.now = end;
+                return holds(self);
+            }
+        }
+        true
+    }
+
+    /// Puts a datagram on the link as if its sender had sent it.
+    pub(crate) fn send(&mut self, viewer: usize, to_server: bool, bytes: &[u8]) {
+        let mut datagram = Datagram { viewer, to_server, sent: self.now, bytes: bytes.to_vec() };
+        self.log.push(datagram.clone());
+        for extra in (self.fate)(&mut datagram) {
+            self.sequence += 1;
+            self.in_flight.insert((self.now + self.delay + extra, self.sequence), datagram.clone());
+        }
+    }
+
+    /// Handles the next thing that happens up to `end`; whether there was any.
+    fn step(&mut self, end: Timestamp) -> bool {
+        let arrival = self.in_flight.keys().next().copied();
+        let timeout = self.next_timeout();
+        let arrives_first = arrival.filter(|(at, _)| timeout.is_none_or(|(due, _)| *at <= due));
+        if let Some(key) = arrives_first {
+            if key.0 > end {
+                return false;
+            }
+            self.now = self.now.max(key.0);
+            let Some(datagram) = self.in_flight.remove(&key) else { return false };
+            self.deliver(datagram);
+            return true;
+        }
+        let Some((due, who)) = timeout.filter(|(due, _)| *due <= end) else { return false };
+        self.now = self.now.max(due);
+        match who {
+            None => self.server_timeout(),
+            Some(index) => self.viewer_timeout(index),
+        }
+        true
+    }
+
+    fn next_timeout(&self) -> Option<(Timestamp, Option<usize>)> {
+        let server = self.server.poll_timeout().map(|(at, _)| (at, None));
+        let viewers = self.viewers.iter().enumerate().filter_map(|(index, viewer)| {
+            let (at, _) = viewer.client.poll_timeout()?;
+            Some((at.saturating_sub(viewer.clock_ahead), Some(index)))
+        });
+        server.into_iter().chain(viewers).min_by_key(|(at, _)| *at)
+    }
+
+    fn server_timeout(&mut self) {
+        self.server.handle_timeout(self.now);
+        self.drain_server();
+        let next = self.server.poll_timeout();
+        assert!(next.is_none_or(|(at, _)| at > self.now), "at {} the server's next timeout is {next:?}", self.now);
+    }
+
+    fn viewer_timeout(&mut self, index: usize) {
+        let now = self.now + self.viewers[index].clock_ahead;
+        self.viewers[index].client.handle_timeout(now);
+        self.drain_viewer(index);
+        let next = self.viewers[index].client.poll_timeout();
+        assert!(next.is_none_or(|(at, _)| at > now), "at {now} viewer {index}'s next timeout is {next:?}");
+    }
+
+    fn deliver(&mut self, mut datagram: Datagram) {
+        let index = datagram.viewer;
+        if datagram.to_server {
+            self.server.handle_datagram(self.now, self.viewers[index].address, &mut datagram.bytes);
+            self.drain_server();
+        } else {
+            let viewer = &mut self.viewers[index];
+            viewer.client.handle_datagram(self.now + viewer.clock_ahead, server_address(), &mut datagram.bytes);
+            self.drain_viewer(index);
+        }
+    }
+
+    fn drain_server(&mut self) {
+        let mut outputs = 0;
+        while let Some(transmit) = self.server.poll_transmit(self.now, &mut self.buf) {
+            outputs += 1;
+            let to = transmit.destination;
+            let index = self.viewers.iter().position(|viewer| viewer.address == to).expect("a viewer's address");
+            self.forward(index, false, &transmit);
+        }
+        assert!(outputs <= OUTPUTS_PER_VIEWER_MAX * self.viewers.len().max(1), "{outputs} outputs for one input");
+        while let Some(event) = self.server.poll_event() {
+            self.server_events.push((self.now, event));
+        }
+        self.check_server_caps();
+    }
+
+    fn drain_viewer(&mut self, index: usize) {
+        let now = self.now + self.viewers[index].clock_ahead;
+        let mut outputs = 0;
+        while let Some(transmit) = self.viewers[index].client.poll_transmit(now, &mut self.buf) {
+            outputs += 1;
+            assert_eq!(transmit.destination, server_address());
+            self.forward(index, true, &transmit);
+        }
+        assert!(outputs <= OUTPUTS_PER_VIEWER_MAX, "{outputs} outputs for one input");
+        let Self { viewers, source, .. } = self;
+        let viewer = &mut viewers[index];
+        while let Some(event) = viewer.client.poll_event() {
+            viewer.oracle.check(source, &event);
+            viewer.events.push((now, event));
+        }
+        let held = viewer.client.stats().receiver.held_bytes_peak;
+        assert!(held <= limits::SORTED_BUFFER_BYTES_MAX as u64, "viewer {index} held {held} bytes");
+    }
+
+    fn forward(&mut self, viewer: usize, to_server: bool, transmit: &Transmit) {
+        let datagrams: Vec<Vec<u8>> = transmit.datagrams(&self.buf).map(<[u8]>::to_vec).collect();
+        for bytes in datagrams {
+            assert!(bytes.len() <= limits::DATAGRAM_BYTES_BASE, "a datagram of {} bytes", bytes.len());
+            self.send(viewer, to_server, &bytes);
+        }
+    }
+
+    fn check_server_caps(&self) {
+        let stats = self.server.stats();
+        assert!(stats.global_buffer_bytes <= limits::GLOBAL_BUFFER_BYTES_MAX);
+        assert!(stats.unproven_bytes_sent <= 3 * stats.unproven_bytes_received, "{stats:?}");
+        for viewer in self.server.viewers() {
+            assert!(viewer.queue_bytes <= limits::QUEUE_BYTES_MAX, "{viewer:?}");
+            assert!(viewer.last_decoded.is_none_or(|id| id <= self.source.newest()), "{viewer:?}");
+        }
+        let joined = self.server.viewers().filter(|viewer| viewer.state.is_joined()).count();
+        assert!(joined <= limits::VIEWERS_MAX);
+    }
+}
