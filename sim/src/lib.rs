@@ -6,6 +6,8 @@ pub mod fuzzing;
 #[cfg(feature = "shells")]
 pub mod impaired;
 pub mod link;
+#[cfg(feature = "shells")]
+pub mod outer;
 pub mod report;
 pub mod scenario;
 pub mod source;
