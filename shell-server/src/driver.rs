@@ -3,9 +3,9 @@
 //! It knows neither capture nor a real socket, so the simulator runs this very loop. It decides nothing about the
 //! protocol; what it does decide is how much it does before it looks around again.
 
+use core::net::SocketAddr;
 use core::pin::pin;
 use core::time::Duration;
-use std::net::SocketAddr;
 
 use nalcast_core::limits::{BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX};
 use nalcast_core::seal::Seal;
