@@ -107,7 +107,7 @@ fn unit(index: u32) -> Bytes {
 
 async fn serve(
     socket: &MemorySocket,
-    source: mpsc::Receiver<SourceEvent>,
+    mut source: mpsc::Receiver<SourceEvent>,
     told: &RefCell<Told>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<ServerReport, DriverError<std::io::Error>> {
@@ -115,7 +115,7 @@ async fn serve(
     let config = ServerConfig { codec: Codec::H264, fps: 30, answers_key_requests: true, viewers_max: 4 };
     let server = Server::new(config, Plain, [7; 32], clock.now());
     let mut hooks = Hooks { told: Some(told) };
-    let io = ServerIo { source, hooks: &mut hooks, wait_viewers: 1 };
+    let io = ServerIo { source: &mut source, hooks: &mut hooks, wait_viewers: 1 };
     timeout(LONG, shell_server::driver::run(socket, server, clock, io, shutdown)).await.expect("the server hangs")
 }
 
