@@ -1,7 +1,7 @@
 //! The program: sockets, source and status page around the driver, from its start to its end.
 
 use core::net::SocketAddr;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
 use nalcast_core::DatagramSocket;
@@ -85,7 +85,12 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode
 fn start_log() {
     let filter =
         tracing_subscriber::EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false)
+        .init();
 }
 
 /// Shares until the source ends or a signal comes.
@@ -220,7 +225,7 @@ fn log_end(report: &ServerReport) {
         ServerEnd::Shutdown => "stopped",
     };
     tracing::info!(
-        "{why}; {} access units sent to {} viewers, {} refused, {send_errors} send errors",
+        "{why}; access units {}, viewers {}, units refused {}, send errors {send_errors}",
         stats.access_units,
         stats.viewers_joined,
         stats.access_units_refused
