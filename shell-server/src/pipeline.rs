@@ -22,7 +22,8 @@ pub mod times;
 
 /// Access units that wait for the driver; when there are more, the encoder waits and pictures are replaced.
 pub const EVENTS_MAX: usize = 4;
-/// Pictures in circulation: one in each thread, one in the slot, one to compare with.
+/// Pictures in circulation: one that is drawn, one in the slot, one that is encoded and the last one that was. The
+/// one to compare with is among the latter three.
 const PICTURES_MAX: usize = 4;
 
 /// Something that pictures can be taken of, on one thread.

@@ -1,5 +1,6 @@
 //! The encoder against a decoder: what was drawn comes back, in the form that viewers count on.
 #![cfg(feature = "codec")]
+#![expect(clippy::unwrap_used, reason = "a step that fails in a function of the tests fails the test")]
 
 use openh264::decoder::Decoder;
 use openh264::formats::YUVSource;

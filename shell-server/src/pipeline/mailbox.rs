@@ -86,15 +86,8 @@ impl Mailbox {
     pub fn wait_for_work(&self, can_repeat: bool) -> Work {
         let mut state = self.lock();
         loop {
-            if state.stopped {
-                return Work::Stop;
-            }
-            if let Some(shot) = state.slot.take() {
-                return Work::Encode { shot, force_key: core::mem::take(&mut state.key_wanted) };
-            }
-            if can_repeat && state.key_wanted {
-                state.key_wanted = false;
-                return Work::RepeatAsKey;
+            if let Some(work) = state.next_work(can_repeat) {
+                return work;
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -125,6 +118,18 @@ impl Mailbox {
     }
 }
 
+impl State {
+    fn next_work(&mut self, can_repeat: bool) -> Option<Work> {
+        if self.stopped {
+            return Some(Work::Stop);
+        }
+        if let Some(shot) = self.slot.take() {
+            return Some(Work::Encode { shot, force_key: core::mem::take(&mut self.key_wanted) });
+        }
+        (can_repeat && core::mem::take(&mut self.key_wanted)).then_some(Work::RepeatAsKey)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,12 +138,13 @@ mod tests {
         Shot { picture: Arc::new(Picture { width, ..Picture::default() }), captured: Instant::now() }
     }
 
-    /// What the encoder would do next, as text; only for cases that do not wait.
+    /// What the encoder would do next, as text.
     fn next(mailbox: &Mailbox, can_repeat: bool) -> String {
-        match mailbox.wait_for_work(can_repeat) {
-            Work::Encode { shot, force_key } => format!("encode {} key {force_key}", shot.picture.width),
-            Work::RepeatAsKey => "repeat".to_owned(),
-            Work::Stop => "stop".to_owned(),
+        match mailbox.lock().next_work(can_repeat) {
+            Some(Work::Encode { shot, force_key }) => format!("encode {} key {force_key}", shot.picture.width),
+            Some(Work::RepeatAsKey) => "repeat".to_owned(),
+            Some(Work::Stop) => "stop".to_owned(),
+            None => "wait".to_owned(),
         }
     }
 
@@ -160,10 +166,12 @@ mod tests {
         let mailbox = Mailbox::default();
         mailbox.request_key_frame();
         mailbox.request_key_frame();
+        assert_eq!(next(&mailbox, false), "wait", "there is nothing to repeat");
         mailbox.put(shot(1));
         assert_eq!(next(&mailbox, false), "encode 1 key true");
         mailbox.request_key_frame();
         assert_eq!(next(&mailbox, true), "repeat");
+        assert_eq!(next(&mailbox, true), "wait");
         mailbox.put(shot(2));
         assert_eq!(next(&mailbox, true), "encode 2 key false");
     }

@@ -252,3 +252,26 @@ pub fn open(config: &SourceConfig) -> Result<SourceHandle, SourceError> {
         SourceKind::File(path) => file::open(path, config),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_that_waits_for_room_does_not_hold_up_the_end() {
+        let (sender, events) = mpsc::channel(1);
+        let thread = thread::spawn(move || {
+            while sender.blocking_send(SourceEvent::Ended).is_ok() {}
+            StageTimes { access_units: 7, ..StageTimes::default() }
+        });
+        let pipeline = Pipeline { events, mailbox: Arc::default(), size: (0, 0), threads: vec![thread] };
+        let info = SourceInfo { codec: Codec::H264, width: 0, height: 0, fps: 30, live: false, name: String::new() };
+        let source = SourceHandle::new(pipeline, info, true);
+        let (tell, told) = std::sync::mpsc::channel();
+        thread::spawn(move || tell.send(source.finish().access_units));
+        assert_eq!(told.recv_timeout(Duration::from_secs(20)), Ok(7));
+    }
+}

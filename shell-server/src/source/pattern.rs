@@ -101,7 +101,7 @@ impl Pattern {
         canvas.text(16, 32, 3, WHITE, &format!("{clock}.{:02}", index % fps * 100 / fps));
         canvas.text(16, 64, 2, rgb(0x00FF_CB6B), &format!("picture {index}"));
 
-        // Both movements repeat, in four seconds and in about seven.
+        // The sweep takes four seconds; the square bounces with other periods, so it does not retrace its way soon.
         let sweep = |period: u64, length: usize| usize::try_from(index % period * length as u64 / period).unwrap_or(0);
         let there_and_back = |period: u64, length: usize| {
             let way = sweep(period, length * 2);
@@ -186,7 +186,7 @@ fn listing(width: usize) -> Vec<u8> {
     for (index, (colour, text)) in TEXT.into_iter().enumerate() {
         canvas.text(0, index * LINE + 2, 1, GRID, &format!(" {:02}", index + 1));
         canvas.text(40, index * LINE + 2, 1, colour, text);
-        // A second column, where there is room for one, in other colours and twice the size's rhythm.
+        // A second column in another order, where the picture is wide enough to show it.
         let (colour, text) = TEXT[(index * 5 + 3) % TEXT.len()];
         canvas.text(640, index * LINE + 2, 1, colour, text);
     }
