@@ -32,7 +32,8 @@ pub(super) fn draw_waiting(canvas: &mut Pixels, status: &ViewerStatus) {
 /// Darkens what was last shown and says why nothing follows.
 pub(super) fn draw_interrupted(canvas: &mut Pixels, status: &ViewerStatus) {
     for word in &mut canvas.words {
-        *word = *word >> 2 & 0x003F_3F3F;
+        // Three eighths: dark enough for the message to stand out, bright enough to read on.
+        *word = (*word >> 2 & 0x003F_3F3F) + (*word >> 3 & 0x001F_1F1F);
     }
     draw_message(canvas, status, "Interrupted");
 }
@@ -100,7 +101,7 @@ mod tests {
         canvas.resize(PictureSize { width: 600, height: 400 });
         canvas.words.fill(0x00FF_FFFF);
         draw_interrupted(&mut canvas, &status("Connecting again"));
-        assert_eq!(canvas.words.first(), Some(&0x003F_3F3F));
+        assert_eq!(canvas.words.first(), Some(&0x005E_5E5E));
         let lit = |colour: u32| canvas.words.iter().filter(|&&word| word == colour).count();
         assert!(lit(BRIGHT) > 0 && lit(PANEL) > 5000 && lit(ACCENT) > 100);
     }

@@ -1,9 +1,11 @@
 //! The loop of the window, through minifb, which wants the main thread.
 
+use core::cell::Cell;
 use core::time::Duration;
+use std::rc::Rc;
 use std::time::Instant;
 
-use minifb::{Key, KeyRepeat, ScaleMode, Window};
+use minifb::{InputCallback, Key, ScaleMode, Window};
 
 use super::overlay::{draw_interrupted, draw_waiting, title};
 use super::scale::{Rectangle, Scaler, letterbox};
@@ -46,6 +48,7 @@ pub fn run_window(handle: PresentHandle, options: WindowOptions) -> Result<Windo
 
 struct Screen {
     window: Window,
+    quit: Rc<Cell<bool>>,
     options: WindowOptions,
     status: ViewerStatus,
     picture: Option<Picture>,
@@ -61,8 +64,10 @@ struct Screen {
 impl Screen {
     fn open(options: WindowOptions, size: PictureSize) -> Result<Self, DisplayError> {
         let status = ViewerStatus::default();
+        let quit = Rc::default();
         Ok(Self {
-            window: open_window(&options, &status, size)?,
+            window: open_window(&options, &status, size, &quit)?,
+            quit,
             options,
             status,
             picture: None,
@@ -102,7 +107,7 @@ impl Screen {
     fn take_size(&mut self, size: PictureSize) -> Result<(), DisplayError> {
         let chosen = self.options.geometry.is_some() || window_size(&self.window) != SIZE_AT_FIRST;
         if !chosen && size != SIZE_AT_FIRST {
-            self.window = open_window(&self.options, &self.status, size)?;
+            self.window = open_window(&self.options, &self.status, size, &self.quit)?;
         }
         Ok(())
     }
@@ -154,8 +159,20 @@ impl Screen {
     }
 
     fn is_closed(&self) -> bool {
-        let pressed = |key| self.window.is_key_pressed(key, KeyRepeat::No);
-        !self.window.is_open() || pressed(Key::Escape) || pressed(Key::Q)
+        !self.window.is_open() || self.quit.get()
+    }
+}
+
+/// Notes the keys that end viewing. minifb's key state would miss one that goes down and up between two of its updates.
+struct QuitKeys(Rc<Cell<bool>>);
+
+impl InputCallback for QuitKeys {
+    fn add_char(&mut self, _character: u32) {}
+
+    fn set_key_state(&mut self, key: Key, down: bool) {
+        if down && [Key::Escape, Key::Q].contains(&key) {
+            self.0.set(true);
+        }
     }
 }
 
@@ -181,12 +198,18 @@ fn window_size(window: &Window) -> PictureSize {
     PictureSize { width, height }
 }
 
-fn open_window(options: &WindowOptions, status: &ViewerStatus, size: PictureSize) -> Result<Window, DisplayError> {
+fn open_window(
+    options: &WindowOptions,
+    status: &ViewerStatus,
+    size: PictureSize,
+    quit: &Rc<Cell<bool>>,
+) -> Result<Window, DisplayError> {
     // The buffer always has the window's size; in the moment after a resize its upper left part is shown.
     let style = minifb::WindowOptions { resize: true, scale_mode: ScaleMode::UpperLeft, ..Default::default() };
     let mut window = Window::new(&title(&options.title, status), size.width, size.height, style)
         .map_err(|error| DisplayError::Open(error.to_string()))?;
     window.set_target_fps(0);
+    window.set_input_callback(Box::new(QuitKeys(Rc::clone(quit))));
     if let Some((x, y)) = options.geometry.and_then(|geometry| geometry.position) {
         window.set_position(x as isize, y as isize);
     }

@@ -15,22 +15,21 @@ pub(crate) fn unit(frame_id: u64, key: bool, bytes: &[u8]) -> ReleasedUnit {
     }
 }
 
-/// A sender whose queue nobody empties.
-fn sender_without_decoder() -> UnitSender {
+/// What the threads share, without the threads.
+fn shared() -> Arc<Shared> {
     let (events, _) = mpsc::channel(1);
-    let shared = Shared {
+    Arc::new(Shared {
         queue: UnitQueue::default(),
         mailbox: Mailbox::default(),
         latency: Mutex::new(LatencyStats::new(8)),
         events,
         worker: Mutex::new(None),
-    };
-    UnitSender { shared: Arc::new(shared), dropped: 0 }
+    })
 }
 
 #[test]
 fn after_an_overflow_only_a_key_unit_is_taken_again() {
-    let mut sender = sender_without_decoder();
+    let mut sender = UnitSender { shared: shared(), dropped: 0 };
     let taken = (0..1000).take_while(|&id| sender.send(unit(id, id == 0, b"x")).is_ok()).count() as u64;
     assert_eq!(sender.send(unit(taken + 1, false, b"x")), Err(Overrun { dropped: 2 }));
     assert_eq!(sender.send(unit(taken + 2, true, b"x")), Err(Overrun { dropped: 3 }), "a key unit needs room too");
@@ -138,5 +137,22 @@ mod with_codec {
         let with_sets = ReleasedUnit { parameter_sets: Some(Bytes::copy_from_slice(sets)), ..unit(0, true, idr) };
         assert_eq!(said(false, vec![with_sets]).0, ["first 0 64x48", "shown 0 true"]);
         assert_eq!(said(false, vec![unit(0, true, idr)]).0, ["failed 0"]);
+    }
+
+    #[test]
+    fn a_late_picture_is_decoded_but_shown_only_if_nothing_newer_waits() {
+        let stream = stream();
+        for (late, more_wait, visible) in
+            [(false, false, true), (false, true, true), (true, false, true), (true, true, false)]
+        {
+            let shared = shared();
+            let options = PresentOptions { window: true, ..PresentOptions::default() };
+            let mut worker = worker::Worker::new(Arc::clone(&shared), options);
+            worker.handle_unit(&ReleasedUnit { late, ..unit(0, true, &stream[0]) }, more_wait);
+            let seen = shared.mailbox.wait(Duration::ZERO).picture.is_some();
+            assert_eq!(seen, visible, "late: {late}, more waits: {more_wait}");
+            worker.handle_unit(&unit(1, false, &stream[1]), false);
+            assert!(shared.mailbox.wait(Duration::ZERO).picture.is_some(), "its follower can be decoded");
+        }
     }
 }

@@ -63,7 +63,7 @@ impl Worker {
         self.frame_log.iter_mut().for_each(FrameLog::flush);
     }
 
-    fn handle_unit(&mut self, unit: &ReleasedUnit, more_wait: bool) {
+    pub(super) fn handle_unit(&mut self, unit: &ReleasedUnit, more_wait: bool) {
         let handed_over = Instant::now();
         let handed_over_ns = monotonic_ns();
         self.present(unit, handed_over, more_wait);
@@ -96,17 +96,7 @@ impl Worker {
             Some((codec, slot)) if *codec == unit.codec => slot,
             other => &mut other.insert((unit.codec, Slot::open(unit.codec))).1,
         };
-        let Slot::Ready { decoder, key_awaited } = slot else { return Ok(None) };
-        if *key_awaited && !unit.key {
-            return Err(unit.frame_id);
-        }
-        let configured = unit.parameter_sets.as_deref().map_or(Ok(()), |sets| decoder.configure(sets));
-        let decoded = configured.and_then(|()| decoder.decode(&unit.bytes, pixels));
-        *key_awaited = decoded.is_err();
-        decoded.map(Some).map_err(|error| {
-            report_decoder(&error);
-            unit.frame_id
-        })
+        slot.decode(unit, pixels)
     }
 
     fn handle_picture(&mut self, unit: &ReleasedUnit, size: PictureSize, pixels: Option<Pixels>, handed_over: Instant) {
@@ -144,5 +134,58 @@ impl Slot {
             Self::Missing
         };
         decoder_for(codec).map_or_else(missing, |decoder| Self::Ready { decoder, key_awaited: true })
+    }
+
+    fn decode(&mut self, unit: &ReleasedUnit, pixels: Option<&mut Pixels>) -> Result<Option<PictureSize>, u64> {
+        let Self::Ready { decoder, key_awaited } = self else { return Ok(None) };
+        if *key_awaited && !unit.key {
+            return Err(unit.frame_id);
+        }
+        let configured = unit.parameter_sets.as_deref().map_or(Ok(()), |sets| decoder.configure(sets));
+        let decoded = configured.and_then(|()| decoder.decode(&unit.bytes, pixels));
+        *key_awaited = decoded.is_err();
+        decoded.map(Some).map_err(|error| {
+            report_decoder(&error);
+            unit.frame_id
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::unit;
+    use super::*;
+
+    /// Takes units whose forerunners it never saw, as OpenH264 does with temporal layers; only `bad` fails.
+    struct Careless;
+
+    impl Decode for Careless {
+        fn configure(&mut self, _parameter_sets: &[u8]) -> Result<(), DecodeError> {
+            Ok(())
+        }
+
+        fn decode(&mut self, unit: &[u8], _pixels: Option<&mut Pixels>) -> Result<PictureSize, DecodeError> {
+            if unit == b"bad" { Err(DecodeError::NoPicture) } else { Ok(PictureSize::default()) }
+        }
+    }
+
+    #[test]
+    fn a_careless_decoder_is_not_given_units_that_lack_their_forerunners() {
+        let mut slot = Slot::Ready { decoder: Box::new(Careless), key_awaited: true };
+        let table = [
+            (false, "good", false),
+            (true, "good", true),
+            (false, "good", true),
+            (false, "bad", false),
+            (false, "good", false),
+            (true, "bad", false),
+            (false, "good", false),
+            (true, "good", true),
+        ];
+        for (place, (key, bytes, decoded)) in (0..).zip(table) {
+            let wanted = if decoded { Ok(Some(PictureSize::default())) } else { Err(place) };
+            assert_eq!(slot.decode(&unit(place, key, bytes.as_bytes()), None), wanted, "unit {place}");
+        }
+        assert_eq!(Slot::Missing.decode(&unit(0, true, b"good"), None), Ok(None));
     }
 }
