@@ -5,10 +5,10 @@
 
 use core::error::Error;
 use core::future::pending;
+use core::net::SocketAddr;
 use core::pin::pin;
 use core::time::Duration;
 use std::io;
-use std::net::SocketAddr;
 
 use nalcast_core::limits::DATAGRAM_BYTES_MAX;
 use nalcast_core::recv::{Client, ClientEvent, ClientStats, EndReason};

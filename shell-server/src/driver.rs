@@ -3,9 +3,9 @@
 //! It knows neither capture nor a real socket, so the simulator runs this very loop. It decides nothing about the
 //! protocol; what it does decide is how much it does before it looks around again.
 
+use core::net::SocketAddr;
 use core::pin::pin;
 use core::time::Duration;
-use std::net::SocketAddr;
 
 use nalcast_core::limits::{BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX};
 use nalcast_core::seal::Seal;
@@ -43,7 +43,7 @@ pub trait ServerHooks {
 #[derive(Debug)]
 pub struct ServerIo<'a, H> {
     /// What the source hands out.
-    pub source: mpsc::Receiver<SourceEvent>,
+    pub source: &'a mut mpsc::Receiver<SourceEvent>,
     /// Who is told.
     pub hooks: &'a mut H,
     /// Viewers that must be there at a time before the source may begin.
@@ -94,7 +94,7 @@ pub async fn run<D: DatagramSocket, S: Seal, H: ServerHooks>(
     io: ServerIo<'_, H>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<ServerReport, DriverError<D::Error>> {
-    let ServerIo { mut source, hooks, wait_viewers } = io;
+    let ServerIo { source, hooks, wait_viewers } = io;
     let mut driver = Driver::new(socket, server, hooks, wait_viewers, clock.now());
     let mut received = [0; DATAGRAM_BYTES_MAX];
     let mut shutdown = pin!(shutdown);
