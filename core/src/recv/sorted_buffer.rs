@@ -28,10 +28,12 @@ pub(super) struct SortedBuffer {
     /// Which of the last frames were released: bit i = frame `next - 1 - i`.
     released: u128,
     any_released: bool,
+    /// The newest released frame that others may refer to, however long ago.
+    newest_reference: Option<u64>,
     any_seen: bool,
 }
 
-/// How many finished frames are remembered; a reference further back counts as missing.
+/// How many finished frames are remembered; a reference further back counts as missing, unless it is the newest.
 const HISTORY: u64 = 128;
 
 impl SortedBuffer {
@@ -42,6 +44,7 @@ impl SortedBuffer {
             held_bytes: 0,
             released: 0,
             any_released: false,
+            newest_reference: None,
             any_seen: false,
         }
     }
@@ -80,10 +83,10 @@ impl SortedBuffer {
     }
 
     /// Whether `frame_id` was released, as far as is remembered.
-    pub(super) const fn was_released(&self, frame_id: u64) -> bool {
+    pub(super) fn was_released(&self, frame_id: u64) -> bool {
         match self.next.checked_sub(frame_id + 1) {
             Some(back) if back < HISTORY => self.released >> back & 1 == 1,
-            _ => false,
+            _ => self.newest_reference == Some(frame_id),
         }
     }
 
@@ -182,6 +185,9 @@ impl SortedBuffer {
         let head = self.entries.pop_front();
         if let Some(Entry::Frame(slot)) = &head {
             self.held_bytes -= slot.held_bytes();
+            if released && !slot.disposable {
+                self.newest_reference = Some(self.next);
+            }
         }
         self.next += 1;
         self.released = self.released << 1 | u128::from(released);
