@@ -8,6 +8,7 @@ pub mod http;
 pub mod limits;
 pub mod nal;
 pub mod recv;
+mod replay;
 pub mod rng;
 pub mod seal;
 pub mod send;

@@ -20,6 +20,9 @@ pub const BURST_DATAGRAMS_MAX: usize = 10;
 pub const FRAME_BYTES_MAX: usize = 2 << 20;
 /// Largest frame header in front of the access unit: flags, epoch, two varints, capture time.
 pub const FRAME_HEADER_BYTES_MAX: usize = 16;
+/// Largest frame id that a peer may name in full: out of reach of any stream, and far enough below the largest
+/// number that nothing overflows.
+pub const FRAME_ID_MAX: u64 = 1 << 62;
 /// Fragments of one frame: the wire's 12 bits.
 pub const FRAGMENTS_PER_FRAME_MAX: usize = 4096;
 /// Largest set of parameter sets (VPS, SPS and PPS together, with start codes) that CONFIG carries.

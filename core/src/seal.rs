@@ -6,6 +6,7 @@ use core::ops::Range;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use crate::replay::ReplayWindow;
 use crate::wire::{Reader, WireError, Writer, sealed};
 
 /// Seals and opens the plaintexts of one session.
@@ -92,6 +93,8 @@ impl Seal for Plain {
 pub enum OpenError {
     /// Its outer header is malformed.
     Header(WireError),
+    /// Its packet number was accepted before, or is too old to tell.
+    Replayed,
     /// Its tag does not fit.
     Forged,
 }
@@ -100,6 +103,7 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Header(error) => write!(f, "outer header: {error}"),
+            Self::Replayed => f.write_str("packet number was accepted before"),
             Self::Forged => f.write_str("tag does not fit: damaged or forged"),
         }
     }
@@ -113,13 +117,13 @@ pub struct Channel<S> {
     seal: S,
     sends: Direction,
     next_number: u64,
-    largest_received: u64,
+    received: ReplayWindow,
 }
 
 impl<S: Seal> Channel<S> {
     /// Both directions of a new session; packet number 0 belongs to the handshake.
     pub const fn new(seal: S, sends: Direction) -> Self {
-        Self { seal, sends, next_number: 1, largest_received: 0 }
+        Self { seal, sends, next_number: 1, received: ReplayWindow::new() }
     }
 
     /// Bytes around a plaintext in the sending direction.
@@ -171,14 +175,17 @@ impl<S: Seal> Channel<S> {
         let mut reader = Reader::new(datagram);
         let outer = sealed::Header::read(&mut reader).map_err(OpenError::Header)?;
         let header_len = datagram.len() - reader.rest().len();
-        let number = outer.packet_number(self.largest_received);
+        let number = outer.packet_number(self.received.largest());
+        if !self.received.is_new(number) {
+            return Err(OpenError::Replayed);
+        }
         let receives = match self.sends {
             Direction::ToViewer => Direction::ToServer,
             Direction::ToServer => Direction::ToViewer,
         };
         let (header, body) = datagram.split_at_mut(header_len);
         let len = self.seal.open(receives, number, header, body).map_err(|Forged| OpenError::Forged)?;
-        self.largest_received = self.largest_received.max(number);
+        self.received.accept(number);
         Ok((number, header_len..header_len + len))
     }
 }
@@ -222,8 +229,18 @@ mod tests {
             let mut damaged = buf;
             damaged[bit / 8] ^= 1 << (bit % 8);
             assert!(viewer.open(&mut damaged[..len]).is_err(), "bit {bit}");
-            assert_eq!(viewer.largest_received, 0, "a forged datagram changes nothing");
+            assert_eq!(viewer.received.largest(), 0, "a forged datagram changes nothing");
         }
+    }
+
+    #[test]
+    fn a_datagram_opens_once() {
+        let mut server = Channel::new(Plain::default(), Direction::ToViewer);
+        let mut viewer = Channel::new(Plain::default(), Direction::ToServer);
+        let mut buf = [0; 64];
+        let (number, len) = sealed(&mut server, b"hello", &mut buf);
+        assert!(viewer.open(&mut { buf }[..len]).is_ok_and(|(opened, _)| opened == number));
+        assert_eq!(viewer.open(&mut buf[..len]), Err(OpenError::Replayed));
     }
 
     #[test]
@@ -232,7 +249,7 @@ mod tests {
         let mut viewer = Channel::new(Plain::default(), Direction::ToServer);
         let near_wrap = (1 << sealed::PACKET_NUMBER_BITS) - 2;
         server.next_number = near_wrap;
-        viewer.largest_received = near_wrap - 1;
+        viewer.received.accept(near_wrap - 1);
         for expected in near_wrap..near_wrap + 5 {
             let mut buf = [0; 64];
             let (_, len) = sealed(&mut server, b"x", &mut buf);

@@ -1,5 +1,6 @@
 //! One attempt to join: INIT, RETRY's cookie, ACCEPT.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::limits::{INIT_RETRY_FIRST, INIT_RETRY_MAX, INIT_TRIES_MAX};
@@ -20,7 +21,7 @@ pub(super) enum Answer<S> {
     /// A cookie came: INIT goes out again with it.
     Retried,
     /// The server took us in.
-    Accepted { channel: Channel<S>, connection_id: u32, parameters: SessionParameters },
+    Accepted { channel: Box<Channel<S>>, connection_id: u32, parameters: SessionParameters },
     /// The server refused.
     Rejected(CloseCode),
     /// The server speaks none of our versions.
@@ -106,7 +107,7 @@ impl Attempt {
                 let clear = accept_clear_len(handshake.len());
                 accept(datagram, clear, seal)
                     .map(|parameters| Answer::Accepted {
-                        channel: Channel::new(seal.for_session(connection_id), Direction::ToServer),
+                        channel: Box::new(Channel::new(seal.for_session(connection_id), Direction::ToServer)),
                         connection_id,
                         parameters,
                     })

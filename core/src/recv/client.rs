@@ -221,7 +221,7 @@ impl<S: Seal> Client<S> {
             Answer::Retried => {}
             Answer::Accepted { channel, connection_id, parameters } => {
                 self.step(ClientInput::Accepted);
-                let session = Session::new(now, channel, connection_id, &parameters, self.config.budget);
+                let session = Session::new(now, *channel, connection_id, &parameters, self.config.budget);
                 self.phase = Phase::Session(Box::new(session));
                 self.sessions += 1;
                 self.pause = RECONNECT_FIRST;

@@ -22,6 +22,7 @@ mod state;
 mod stream;
 mod viewer;
 mod viewers;
+mod wishes;
 
 pub use events::{LeaveReason, ServerEvent, ServerStats, TimeoutReason, ViewerInfo};
 pub use server::{Server, ServerConfig};

@@ -30,12 +30,10 @@ impl Pacer {
     }
 
     /// The rate for the frame in front: the fastest of one and a half times what the source makes, the frame
-    /// within [`PACING_FRAME_PERIOD`] and the queue within [`PACING_QUEUE_PERIOD`]; never over what the viewer
-    /// can take.
-    pub(super) fn rate(&self, frame_len: usize, source: Rate, limit: Option<Rate>) -> Rate {
+    /// within [`PACING_FRAME_PERIOD`] and the queue within [`PACING_QUEUE_PERIOD`].
+    pub(super) fn rate(&self, frame_len: usize, source: Rate) -> Rate {
         let frame = Rate::over(frame_len, PACING_FRAME_PERIOD);
-        let rate = Rate(source.0 * 3 / 2).max(frame).max(self.queue_rate).max(Rate(1));
-        limit.map_or(rate, |limit| rate.min(limit))
+        Rate(source.0 * 3 / 2).max(frame).max(self.queue_rate).max(Rate(1))
     }
 
     /// A burst of `bytes` left at `now`; the following one waits for as long as this one takes at `rate`.
@@ -95,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_large_frame_leaves_within_the_pacing_period_in_even_steps() {
-        let rate = Pacer::new(START).rate(60_000, Rate(100_000), None);
+        let rate = Pacer::new(START).rate(60_000, Rate(100_000));
         let mut pacer = Pacer::new(START);
         for burst in 0..5u64 {
             assert_eq!(pacer.next(), START + Duration::from_millis(2) * burst as u32);
@@ -113,15 +111,14 @@ mod tests {
     }
 
     #[test]
-    fn a_fast_source_raises_the_rate_and_a_viewers_limit_bounds_it() {
+    fn a_fast_source_and_a_long_queue_raise_the_rate() {
         let mut pacer = Pacer::new(START);
-        assert_eq!(pacer.rate(1_000, Rate(4_000_000), None), Rate(6_000_000));
-        assert_eq!(pacer.rate(1_000, Rate(4_000_000), Some(Rate(50_000))), Rate(50_000));
+        assert_eq!(pacer.rate(1_000, Rate(4_000_000)), Rate(6_000_000));
         pacer.queue_holds(30_000);
         pacer.queue_holds(100);
-        assert_eq!(pacer.rate(100, Rate(0), None), Rate(600_000), "many small frames leave at one rate");
+        assert_eq!(pacer.rate(100, Rate(0)), Rate(600_000), "many small frames leave at one rate");
         pacer.queue_holds(0);
-        assert_eq!(pacer.rate(100, Rate(0), None), Rate(10_000));
+        assert_eq!(pacer.rate(100, Rate(0)), Rate(10_000));
         let mut source = SourceRate::new(Timestamp::ZERO);
         (0..=20u64).for_each(|i| source.add(Timestamp::from_millis(i * 100), 1_000));
         assert_eq!(source.get(), Rate(10_000));

@@ -59,7 +59,11 @@ impl<S: Seal> Server<S> {
                     self.key_frames.want(now);
                 }
             }
-            Control::Wish(wish) => viewer.handle_wish(wish),
+            Control::Wish(wish) => {
+                if viewer.handle_wish(wish) && viewer.state == ViewerState::Live {
+                    self.catch_up(now, index);
+                }
+            }
             Control::Close(_) => {
                 if viewer.state == ViewerState::Closing {
                     self.remove_closed(index, ViewerInput::Closed);

@@ -6,13 +6,14 @@ use core::time::Duration;
 
 use super::frame_buffer::Frame;
 use super::key_frames::TokenBucket;
-use super::pacer::{Pacer, Rate};
+use super::pacer::Pacer;
 use super::packetizer::Cut;
 use super::queue::{Offered, Queue};
 use super::sent::SentPackets;
 use super::skips::Skips;
 use super::state::{ViewerInput, ViewerState};
 use super::stream::Stream;
+use super::wishes::Wishes;
 use crate::limits::{
     BURST_DATAGRAMS_MAX, CLOSE_TRIES_MAX, CONTROL_RETRANSMIT_MAX, DATAGRAM_BYTES_BASE, HALF_OPEN_PERIOD,
     HEARTBEAT_PERIOD, IDLE_PERIOD, KEY_FRAME_VIEWER_BURST, KEY_FRAME_VIEWER_SPACING, STALLED_PERIOD,
@@ -66,8 +67,7 @@ pub(super) struct Viewer<S> {
     config_heard: u8,
     config_at: Timestamp,
     heartbeat_at: Timestamp,
-    wish: Option<Wish>,
-    wish_unanswered: bool,
+    wishes: Wishes,
     key_bucket: TokenBucket,
     closing: Option<Closing>,
 }
@@ -105,8 +105,7 @@ impl<S: Seal> Viewer<S> {
             config_heard: 0,
             config_at: now,
             heartbeat_at: now + HEARTBEAT_PERIOD,
-            wish: None,
-            wish_unanswered: false,
+            wishes: Wishes::default(),
             key_bucket: TokenBucket::new(now, KEY_FRAME_VIEWER_BURST, KEY_FRAME_VIEWER_SPACING),
             closing: None,
         }
@@ -130,10 +129,9 @@ impl<S: Seal> Viewer<S> {
 
     /// Offers a frame; whether it now waits to be sent.
     pub(super) fn offer(&mut self, now: Timestamp, frame: &Frame, stream: &Stream) -> bool {
-        let layer_max = self.wish.map_or(u8::MAX, |wish| wish.temporal_id_max);
         let undecodable = self.needs_key && !frame.key;
-        let unwanted = frame.disposable && frame.temporal_id > layer_max;
-        if self.state != ViewerState::Live || self.is_paused() || undecodable || unwanted {
+        let unwanted = frame.disposable && !self.wishes.wants_layer(frame.temporal_id);
+        if self.state != ViewerState::Live || self.wishes.is_paused() || undecodable || unwanted {
             // What a paused viewer misses it cannot decode from later.
             self.needs_key |= !frame.disposable;
             return false;
@@ -169,11 +167,7 @@ impl<S: Seal> Viewer<S> {
 
     /// Whether the server should ask for a key frame because nothing can be sent to the viewer without one.
     pub(super) fn is_key_needed(&mut self, now: Timestamp) -> bool {
-        self.needs_key && self.state == ViewerState::Live && !self.is_paused() && self.key_bucket.take(now)
-    }
-
-    fn is_paused(&self) -> bool {
-        self.wish.is_some_and(|wish| wish.paused)
+        self.needs_key && self.state == ViewerState::Live && !self.wishes.is_paused() && self.key_bucket.take(now)
     }
 
     /// Whether the server should ask for a key frame because the viewer is stuck since `first_bad`. Each yes is
@@ -182,7 +176,7 @@ impl<S: Seal> Viewer<S> {
         let waiting = self.queue.newest_key().is_some_and(|key| key > first_bad);
         let effect = self.sent.rtt().or_initial() + KEY_FRAME_EFFECT_PERIOD;
         let on_its_way = self.last_key_sent.is_some_and(|(key, at)| key > first_bad && now < at + effect);
-        !waiting && !on_its_way && self.key_bucket.take(now)
+        !waiting && !on_its_way && !self.wishes.is_paused() && self.key_bucket.take(now)
     }
 
     /// Stops the media of a silent viewer.
@@ -206,9 +200,9 @@ impl<S: Seal> Viewer<S> {
         self.pongs.push_front((id, sent_us, now));
     }
 
-    pub(super) fn handle_wish(&mut self, wish: Wish) {
-        self.wish = Some(wish);
-        self.wish_unanswered = true;
+    /// Whether the viewer's pause is over.
+    pub(super) fn handle_wish(&mut self, wish: Wish) -> bool {
+        self.wishes.hear(wish)
     }
 
     /// Takes a report in; the first frame that the viewer cannot decode, if it says so.
@@ -225,7 +219,7 @@ impl<S: Seal> Viewer<S> {
         self.config_heard = report.config_epoch;
         if let Some(low) = report.last_decoded {
             let decoded = frame_id_full(newest_frame, low);
-            self.last_decoded = self.last_decoded.max(Some(decoded)).filter(|id| *id <= newest_frame);
+            self.last_decoded = self.last_decoded.max(Some(decoded).filter(|id| *id <= newest_frame));
         }
         if self.last_decoded.is_some() {
             self.skips.heard(frame_id_full(newest_frame, report.waiting_for));
@@ -270,7 +264,7 @@ impl<S: Seal> Viewer<S> {
         if !self.state.is_joined() {
             return None;
         }
-        let at_once = (!self.pongs.is_empty() || self.wish_unanswered).then_some(Timestamp::ZERO);
+        let at_once = (!self.pongs.is_empty() || self.wishes.is_unanswered()).then_some(Timestamp::ZERO);
         let config = stream.has_news_for(self.config_heard).then_some(self.config_at);
         let media = (!self.queue.is_empty()).then_some(self.pacer.next());
         let heartbeat = (stream.newest_frame() > 0 && self.queue.is_empty()).then_some(self.heartbeat_at);
@@ -288,7 +282,7 @@ impl<S: Seal> Viewer<S> {
         let buf = buf.get_mut(..DATAGRAM_BYTES_BASE)?;
         let rtt = *self.sent.rtt();
         self.tell_gap(now, stream);
-        let Self { channel, closing, pongs, skips, wish, wish_unanswered, config_heard, .. } = self;
+        let Self { channel, closing, pongs, skips, wishes, config_heard, .. } = self;
         let Self { config_at, heartbeat_at, queue, .. } = self;
         let (number, len) = channel.seal(None, buf, |writer| {
             if let Some(closing) = closing {
@@ -305,8 +299,8 @@ impl<S: Seal> Viewer<S> {
                 let (received_us, replied_us) = (received.low_u32(), now.low_u32());
                 Control::Pong { id, sent_us, received_us, replied_us }.write(writer);
             }
-            if core::mem::take(wish_unanswered) {
-                Control::WishHeard(wish.map_or(0, |wish| wish.sequence)).write(writer);
+            if let Some(answer) = wishes.answer() {
+                answer.write(writer);
             }
             while has_room::<S>(writer, 6)
                 && let Some(skip) = skips.poll(now, rtt.or_initial())
@@ -365,8 +359,7 @@ impl<S: Seal> Viewer<S> {
         }
         let finished = queued.next == queued.cut.count;
         let (key, id, frame_len) = (queued.frame.key, queued.frame.id, queued.frame.len());
-        let limit = self.wish.filter(|wish| wish.kbps_max > 0).map(|wish| Rate(u64::from(wish.kbps_max) * 125));
-        let rate = self.pacer.rate(frame_len, stream.source_rate(), limit);
+        let rate = self.wishes.limit(self.pacer.rate(frame_len, stream.source_rate()));
         if finished {
             self.queue.pop();
             self.pacer.queue_holds(self.queue.bytes());

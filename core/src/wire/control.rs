@@ -2,7 +2,7 @@
 //!
 //! A message of unknown type is skipped by its length, so later versions can add some.
 
-use super::{CloseCode, Reader, WireError, Writer, cursor::varint_len};
+use super::{CloseCode, Reader, WireError, Writer, cursor::varint_len, frame_id};
 use crate::nal::Codec;
 
 /// Type number of FEEDBACK, whose body is read and written by [`super::feedback`].
@@ -214,7 +214,7 @@ fn parse_body<'a>(kind: u8, body: &'a [u8], reader: &mut Reader<'a>) -> Result<C
         0x88 => Control::PathResponse(reader.array()?),
         0x8a => Control::Close(CloseCode::from_wire(reader.u16()?)),
         0x8b => Control::WishHeard(reader.u8()?),
-        0x8c => Control::Heartbeat { newest_frame: reader.u64()?, server_time_us: reader.u64()? },
+        0x8c => Control::Heartbeat { newest_frame: frame_id(reader)?, server_time_us: reader.u64()? },
         _ => {
             reader.bytes(body.len())?;
             match kind {

@@ -27,6 +27,7 @@ const HAS_RECOVER: u8 = 2;
 const HAS_ECN: u8 = 4;
 const PAUSED: u8 = 8;
 const DECODED: u8 = 16;
+const RESERVED: u8 = 0xe0;
 
 /// What would help a viewer that cannot go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +100,10 @@ impl<'a> Feedback<'a> {
         let (config_epoch, largest) = (reader.u8()?, reader.u32()?);
         let (ack_delay, received_at) = (reader.u16()?, reader.u24()?);
         let (decoded, waiting_for) = (reader.u16()?, reader.u16()?);
+        let nothing_decoded = flags & DECODED == 0;
+        if flags & RESERVED != 0 || (nothing_decoded && decoded != 0) {
+            return Err(WireError::Field);
+        }
         let acks = Acks::read(&mut reader)?;
         let needs = if flags & HAS_NEED == 0 { Needs(&[]) } else { Needs::read(&mut reader)? };
         let recover = if flags & HAS_RECOVER == 0 { None } else { Some(read_recover(&mut reader)?) };
@@ -111,7 +116,7 @@ impl<'a> Feedback<'a> {
             largest,
             ack_delay,
             received_at,
-            last_decoded: (flags & DECODED != 0).then_some(decoded),
+            last_decoded: (!nothing_decoded).then_some(decoded),
             waiting_for,
             paused: flags & PAUSED != 0,
             acks,

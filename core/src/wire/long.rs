@@ -13,7 +13,7 @@
 //! The client nonce is echoed, so an answer belongs to exactly one attempt. INIT's size keeps every answer to
 //! an unproven address far below three times what came from it (RFC 9000 §8).
 
-use super::{CloseCode, Reader, VERSION, WireError, Writer};
+use super::{CloseCode, Reader, VERSION, WireError, Writer, frame_id};
 use crate::limits;
 
 /// "nalc" in ASCII.
@@ -277,7 +277,7 @@ impl SessionParameters {
             aead: reader.u8()?,
             frame_bytes_max: reader.u32()?,
             server_time_us: reader.u64()?,
-            newest_frame: reader.u64()?,
+            newest_frame: frame_id(&mut reader)?,
         };
         if reader.is_empty() { Ok(parameters) } else { Err(WireError::Trailing) }
     }

@@ -137,6 +137,12 @@ pub const fn frame_id_low(frame_id: u64) -> u16 {
     frame_id as u16
 }
 
+/// A frame id at full width.
+fn frame_id(reader: &mut Reader<'_>) -> Result<u64, WireError> {
+    let id = reader.u64()?;
+    if id <= crate::limits::FRAME_ID_MAX { Ok(id) } else { Err(WireError::Field) }
+}
+
 /// The frame id nearest to `near` with these low bits.
 #[must_use]
 pub const fn frame_id_full(near: u64, low: u16) -> u64 {

@@ -132,7 +132,7 @@ fn withheld_frames_are_told_until_the_viewer_has_heard() {
     let mut world = up();
     // The viewer wants little: much of what is made has to be left out.
     let wish = Control::Wish(Wish { sequence: 1, paused: false, kbps_max: 400, temporal_id_max: 3, budget_ms: 100 });
-    say(&mut world, 0, &wish);
+    say(&mut world, 0, true, &wish);
     world.run(100 * MS);
     let skips = Rc::new(Cell::new(0));
     let seen = Rc::clone(&skips);

@@ -3,6 +3,8 @@
 #[path = "../world/mod.rs"]
 mod world;
 
+mod isolation;
 mod joining;
 mod loss;
 mod membership;
+mod streams;

@@ -86,16 +86,20 @@ pub(crate) fn lost(world: &World, viewer: usize) -> Vec<LostReason> {
         .collect()
 }
 
-/// A viewer says something that its machine would not; the number it uses up costs the machine one datagram.
-pub(crate) fn say(world: &mut World, viewer: usize, message: &Control<'_>) {
-    let mut sealed = world.log.iter().filter(|d| d.viewer == viewer && d.to_server && d.bytes[0] & 0x80 != 0);
-    let count = sealed.clone().count();
-    let id = sealed.next().expect("a session").bytes[3..7].try_into().map(u32::from_be_bytes).expect("four bytes");
-    let mut channel = Channel::new(Plain::default().for_session(id), Direction::ToServer);
+/// A viewer, or the server to it, says something that its machine would not. The number that this uses up costs the
+/// machine its next datagram.
+pub(crate) fn say(world: &mut World, viewer: usize, to_server: bool, message: &Control<'_>) {
+    let of_viewer = world.log.iter().filter(|datagram| datagram.viewer == viewer && datagram.bytes[0] & 0x80 != 0);
+    let count = of_viewer.clone().filter(|datagram| datagram.to_server == to_server).count();
+    let id = of_viewer.clone().find(|datagram| datagram.to_server).expect("a session").bytes[3..7].try_into();
+    let id = u32::from_be_bytes(id.expect("four bytes"));
+    let seal = Plain::default().for_session(id);
+    let id = to_server.then_some(id);
+    let mut channel = Channel::new(seal, if to_server { Direction::ToServer } else { Direction::ToViewer });
     let mut buf = [0; 1_500];
     (0..count).for_each(|_| {
-        channel.seal(Some(id), &mut buf, |writer| Control::Pad(0).write(writer));
+        channel.seal(id, &mut buf, |writer| Control::Pad(0).write(writer));
     });
-    let (_, len) = channel.seal(Some(id), &mut buf, |writer| message.write(writer)).expect("it fits");
-    world.send(viewer, true, &buf[..len]);
+    let (_, len) = channel.seal(id, &mut buf, |writer| message.write(writer)).expect("it fits");
+    world.send(viewer, to_server, &buf[..len]);
 }

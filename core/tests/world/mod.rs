@@ -17,7 +17,7 @@ use nalcast_core::seal::Plain;
 use nalcast_core::send::{AccessUnitRefused, Server, ServerConfig, ServerEvent};
 use nalcast_core::{Timestamp, Transmit};
 
-pub(crate) use oracle::{Kind, Oracle, Source, unit};
+pub(crate) use oracle::{Kind, Oracle, SPS, Source, unit};
 
 /// Outputs that one input may bring forth, to each viewer: a burst, a control datagram, a handshake answer, and a
 /// few small frames that pacing lets leave together.
