@@ -227,7 +227,7 @@ impl Plan {
             .map_err(|error| RunError::System { what: "random numbers", source: io::Error::other(error) })?;
         let clock = Clock::start();
         let config = ClientConfig { server: address, budget };
-        let client = Client::new(config, Plain, u64::from_ne_bytes(seed), clock.now());
+        let client = Client::new(config, Plain::default(), u64::from_ne_bytes(seed), clock.now());
         let mut viewer = Viewer::new(units, events, clock, server.to_string());
         let outcome = driver::run(&socket, client, clock, &mut viewer, shutdown).await?;
         match outcome.reason {

@@ -153,7 +153,7 @@ fn new_server(config: &Config, source: &SourceHandle, now: Timestamp) -> Result<
         answers_key_requests: source.info.live,
         viewers_max: config.max_viewers,
     };
-    Ok(Server::new(config, Plain, seed, now))
+    Ok(Server::new(config, Plain::default(), seed, now))
 }
 
 /// What the user is told when everything is ready.

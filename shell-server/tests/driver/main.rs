@@ -113,7 +113,7 @@ async fn serve(
 ) -> Result<ServerReport, DriverError<std::io::Error>> {
     let clock = shell_server::clock::Clock::start();
     let config = ServerConfig { codec: Codec::H264, fps: 30, answers_key_requests: true, viewers_max: 4 };
-    let server = Server::new(config, Plain, [7; 32], clock.now());
+    let server = Server::new(config, Plain::default(), [7; 32], clock.now());
     let mut hooks = Hooks { told: Some(told) };
     let io = ServerIo { source: &mut source, hooks: &mut hooks, wait_viewers: 1 };
     timeout(LONG, shell_server::driver::run(socket, server, clock, io, shutdown)).await.expect("the server hangs")
@@ -130,7 +130,7 @@ async fn try_watch(
 ) -> Result<ClientOutcome, shell_client::driver::DriverError<std::io::Error>> {
     let clock = shell_client::clock::Clock::start();
     let config = ClientConfig { server: SERVER.parse().unwrap(), budget: None };
-    let client = Client::new(config, Plain, 11, clock.now());
+    let client = Client::new(config, Plain::default(), 11, clock.now());
     timeout(LONG, shell_client::driver::run(socket, client, clock, sink, shutdown)).await.expect("the viewer hangs")
 }
 
