@@ -186,7 +186,7 @@ async fn serve(shared: Rc<Shared>, egress: Egress, scenario: OuterScenario) -> H
     let model = SourceModel { key_bytes: 30_000, delta_bytes: 500..=9_000, ..SourceModel::default() };
     let fps = u8::try_from(model.fps).unwrap_or(u8::MAX);
     let key_wanted = Rc::new(Cell::new(false));
-    let (units, source) = mpsc::channel(4);
+    let (units, mut source) = mpsc::channel(4);
     {
         let (key_wanted, shared) = (Rc::clone(&key_wanted), Rc::clone(&shared));
         let synthetic = SyntheticSource::new(scenario.seed ^ incarnation as u64, model);
@@ -197,7 +197,7 @@ async fn serve(shared: Rc<Shared>, egress: Egress, scenario: OuterScenario) -> H
     Rng::new(scenario.seed ^ incarnation as u64).fork(9).fill(&mut secret);
     let server = Server::new(config, Plain::default(), secret, clock.now());
     let mut hooks = Hooks(key_wanted);
-    let io = shell_server::driver::ServerIo { source, hooks: &mut hooks, wait_viewers: 0 };
+    let io = shell_server::driver::ServerIo { source: &mut source, hooks: &mut hooks, wait_viewers: 0 };
     shell_server::driver::run(&socket, server, clock, io, core::future::pending()).await?;
     tokio::time::sleep(AFTERGLOW).await;
     Ok(())
