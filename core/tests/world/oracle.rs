@@ -86,6 +86,10 @@ pub(crate) struct Oracle {
 }
 
 impl Oracle {
+    pub(crate) fn newest(&self) -> Option<u64> {
+        self.released.last().copied()
+    }
+
     pub(crate) fn check(&mut self, source: &Source, event: &ClientEvent) {
         match event {
             ClientEvent::Connected => *self = Self::default(),
