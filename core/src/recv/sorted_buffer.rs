@@ -28,6 +28,8 @@ pub(super) struct SortedBuffer {
     /// Which of the last frames were released: bit i = frame `next - 1 - i`.
     released: u128,
     any_released: bool,
+    /// Whether a frame was ever released or given up: from then on nothing comes before `next`.
+    any_finished: bool,
     /// The newest released frame that others may refer to, however long ago.
     newest_reference: Option<u64>,
     any_seen: bool,
@@ -44,6 +46,7 @@ impl SortedBuffer {
             held_bytes: 0,
             released: 0,
             any_released: false,
+            any_finished: false,
             newest_reference: None,
             any_seen: false,
         }
@@ -92,7 +95,7 @@ impl SortedBuffer {
 
     /// What the frame lacks, `count` if nothing of it came; nothing if it needs no more.
     pub(super) fn missing(&self, frame_id: u64, count: u16) -> Option<u16> {
-        if self.any_released && frame_id < self.next {
+        if self.any_finished && frame_id < self.next {
             return None;
         }
         match self.entry(frame_id) {
@@ -137,8 +140,8 @@ impl SortedBuffer {
             self.any_seen = true;
             self.next = newest;
         }
-        // Before anything was released, an earlier frame than the first one seen may still come.
-        while !self.any_released && newest < self.next && self.entries.len() < SORTED_BUFFER_FRAMES_MAX {
+        // Before any frame came to its end, an earlier one than the first one seen may still come.
+        while !self.any_finished && newest < self.next && self.entries.len() < SORTED_BUFFER_FRAMES_MAX {
             self.next -= 1;
             self.entries.push_front(Entry::Absent { since: now });
         }
@@ -192,6 +195,7 @@ impl SortedBuffer {
         self.next += 1;
         self.released = self.released << 1 | u128::from(released);
         self.any_released |= released;
+        self.any_finished = true;
         head
     }
 
@@ -201,6 +205,7 @@ impl SortedBuffer {
             let gap = frame_id - self.next;
             self.released = if gap < HISTORY { self.released << gap } else { 0 };
             self.next = frame_id;
+            self.any_finished = true;
         }
     }
 
