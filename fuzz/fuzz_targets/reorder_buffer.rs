@@ -4,4 +4,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|_data: &[u8]| {});
+fuzz_target!(|data: &[u8]| sim::fuzzing::reorder_buffer::reorder_buffer(data));

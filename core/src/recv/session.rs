@@ -81,11 +81,16 @@ struct Path {
 }
 
 impl Path {
+    /// The description, if it holds what a decoder needs.
+    fn parameter_sets(&self) -> Option<&StreamConfig> {
+        self.config.as_ref().map(|(_, stream)| stream).filter(|stream| !stream.parameter_sets.is_empty())
+    }
+
     fn pace(&self) -> Pace<'_> {
         Pace {
             clock: &self.clock,
             tolerance: self.tolerance.get(self.clock.rtt()),
-            parameter_epoch: self.config.as_ref().map(|(_, stream)| stream.parameter_epoch),
+            parameter_epoch: self.parameter_sets().map(|stream| stream.parameter_epoch),
         }
     }
 }

@@ -74,6 +74,12 @@ impl KeyFramePolicy {
         !self.possible || self.wanted_since.is_some()
     }
 
+    /// The source makes nothing any more.
+    pub(super) const fn end(&mut self) {
+        self.possible = false;
+        self.wanted_since = None;
+    }
+
     /// One was made: whoever wanted one before gets it.
     pub(super) const fn made(&mut self) {
         self.wanted_since = None;

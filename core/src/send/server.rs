@@ -155,6 +155,7 @@ impl<S: Seal> Server<S> {
     pub fn handle_end_of_source(&mut self, now: Timestamp) {
         self.advance(now);
         self.ending.get_or_insert((CloseCode::EndOfStream, now + REPAIR_PERIOD_MAX));
+        self.key_frames.end();
         self.drain(now);
     }
 
@@ -162,6 +163,7 @@ impl<S: Seal> Server<S> {
     pub fn handle_shutdown(&mut self, now: Timestamp) {
         self.advance(now);
         self.ending = Some((CloseCode::Shutdown, now));
+        self.key_frames.end();
         self.drain(now);
     }
 

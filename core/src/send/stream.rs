@@ -22,6 +22,8 @@ pub enum AccessUnitRefused {
     },
     /// Nothing can be decoded before the first key frame.
     BeforeFirstKeyFrame,
+    /// It is a key frame, but neither it nor a unit before it carried the parameter sets.
+    WithoutParameterSets,
     /// The source had ended.
     AfterEnd,
 }
@@ -33,6 +35,9 @@ impl core::fmt::Display for AccessUnitRefused {
                 write!(f, "access unit of {bytes} bytes is over the limit of {FRAME_BYTES_MAX}")
             }
             Self::BeforeFirstKeyFrame => f.write_str("access unit before the first key frame: nobody could decode it"),
+            Self::WithoutParameterSets => {
+                f.write_str("key frame without parameter sets, and none came before it: nobody could decode it")
+            }
             Self::AfterEnd => f.write_str("access unit after the end of the source"),
         }
     }
@@ -80,6 +85,9 @@ impl Stream {
             return Err(AccessUnitRefused::TooLarge { bytes: body.len() });
         }
         let unit = self.inspector.inspect(&body);
+        if unit.key && !unit.has_parameter_sets && !self.parameter_sets.is_complete() {
+            return Err(AccessUnitRefused::WithoutParameterSets);
+        }
         let id = self.newest + 1;
         let reference_delta = match self.newest_reference {
             _ if unit.key => 0,

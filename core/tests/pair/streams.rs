@@ -5,10 +5,12 @@ use core::time::Duration;
 
 use nalcast_core::Timestamp;
 use nalcast_core::recv::ClientEvent;
+use nalcast_core::send::AccessUnitRefused;
 use nalcast_core::wire::control::{Control, Wish};
 
 use crate::world::look::{DELAY, FRAME, MS, asks_to_recover, messages, released, say, up, wanted};
-use crate::world::{Kind, SPS, World, server_config};
+use crate::world::oracle::SPS;
+use crate::world::{Kind, World, server_config, unit};
 
 fn has_config(datagram: &crate::world::Datagram) -> bool {
     !datagram.to_server && messages(datagram).iter().any(|message| matches!(message, Control::Config(_)))
@@ -28,6 +30,15 @@ fn a_key_frame_without_parameter_sets_is_released_with_them_beside() {
         .find_map(|(_, event)| if let ClientEvent::Config(config) = event { Some(config.clone()) } else { None });
     let config = config.map(|config| (config.width, config.height, config.parameter_sets.starts_with(SPS)));
     assert_eq!(config, Some((1280, 720, true)));
+}
+
+#[test]
+fn a_key_frame_whose_parameter_sets_never_came_is_refused() {
+    let mut world = World::new(server_config(), DELAY);
+    let bare = unit(Kind::BareKey, 0, 500);
+    assert_eq!(world.try_feed(bare), Err(AccessUnitRefused::WithoutParameterSets));
+    assert_eq!(world.try_feed(unit(Kind::Delta, 0, 500)), Err(AccessUnitRefused::BeforeFirstKeyFrame));
+    assert_eq!(world.server.stats().access_units_refused, 2);
 }
 
 #[test]

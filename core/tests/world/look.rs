@@ -89,15 +89,19 @@ pub(crate) fn lost(world: &World, viewer: usize) -> Vec<LostReason> {
 /// A viewer, or the server to it, says something that its machine would not. The number that this uses up costs the
 /// machine its next datagram.
 pub(crate) fn say(world: &mut World, viewer: usize, to_server: bool, message: &Control<'_>) {
-    let of_viewer = world.log.iter().filter(|datagram| datagram.viewer == viewer && datagram.bytes[0] & 0x80 != 0);
-    let count = of_viewer.clone().filter(|datagram| datagram.to_server == to_server).count();
-    let id = of_viewer.clone().find(|datagram| datagram.to_server).expect("a session").bytes[3..7].try_into();
-    let id = u32::from_be_bytes(id.expect("four bytes"));
+    let sealed = |to_server: bool| {
+        let last = |datagram: &&Datagram| {
+            datagram.viewer == viewer && datagram.to_server == to_server && datagram.bytes[0] & 0x80 != 0
+        };
+        world.log.iter().rev().find(last).map(|datagram| &datagram.bytes)
+    };
+    let id = sealed(true).expect("a session")[3..7].try_into().map(u32::from_be_bytes).expect("four bytes");
     let seal = Plain::default().for_session(id);
     let id = to_server.then_some(id);
+    let last_number = sealed(to_server).map_or(0, |last| u32::from_be_bytes([0, last[0] & 0x0f, last[1], last[2]]));
     let mut channel = Channel::new(seal, if to_server { Direction::ToServer } else { Direction::ToViewer });
     let mut buf = [0; 1_500];
-    (0..count).for_each(|_| {
+    (0..last_number).for_each(|_| {
         channel.seal(id, &mut buf, |writer| Control::Pad(0).write(writer));
     });
     let (_, len) = channel.seal(id, &mut buf, |writer| message.write(writer)).expect("it fits");

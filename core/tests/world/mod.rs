@@ -3,7 +3,8 @@
 #![allow(dead_code, reason = "each binary that includes this file uses a part of it")]
 
 pub(crate) mod look;
-mod oracle;
+pub(crate) mod ops;
+pub(crate) mod oracle;
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -17,7 +18,7 @@ use nalcast_core::seal::Plain;
 use nalcast_core::send::{AccessUnitRefused, Server, ServerConfig, ServerEvent};
 use nalcast_core::{Timestamp, Transmit};
 
-pub(crate) use oracle::{Kind, Oracle, SPS, Source, unit};
+pub(crate) use oracle::{Kind, Oracle, Source, unit};
 
 /// Outputs that one input may bring forth, to each viewer: a burst, a control datagram, a handshake answer, and a
 /// few small frames that pacing lets leave together.
@@ -45,6 +46,7 @@ pub(crate) struct Viewer {
 }
 
 pub(crate) struct World {
+    config: ServerConfig,
     pub(crate) now: Timestamp,
     pub(crate) server: Server<Plain>,
     pub(crate) server_events: Vec<(Timestamp, ServerEvent)>,
@@ -75,7 +77,8 @@ impl World {
     pub(crate) fn starting_at(now: Timestamp, config: ServerConfig, delay: Duration) -> Self {
         Self {
             now,
-            server: Server::new(config, Plain::default(), [7; 32], now),
+            server: Server::new(config.clone(), Plain::default(), [7; 32], now),
+            config,
             server_events: Vec::new(),
             viewers: Vec::new(),
             source: Source::default(),
@@ -167,6 +170,11 @@ impl World {
             self.sequence += 1;
             self.in_flight.insert((self.now + self.delay + extra, self.sequence), datagram.clone());
         }
+    }
+
+    /// Somebody sends this with a false sender; it arrives at once.
+    pub(crate) fn inject(&mut self, viewer: usize, to_server: bool, bytes: Vec<u8>) {
+        self.deliver(Datagram { viewer, to_server, sent: self.now, bytes });
     }
 
     /// Handles the next thing that happens up to `end`; whether there was any.
@@ -279,6 +287,6 @@ impl World {
             assert!(viewer.last_decoded.is_none_or(|id| id <= self.source.newest()), "{viewer:?}");
         }
         let joined = self.server.viewers().filter(|viewer| viewer.state.is_joined()).count();
-        assert!(joined <= limits::VIEWERS_MAX);
+        assert!(joined <= self.config.viewers_max, "{joined} viewers");
     }
 }

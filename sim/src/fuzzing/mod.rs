@@ -1,4 +1,12 @@
 //! Bodies of the fuzz targets: each takes raw bytes and panics when its oracle is contradicted.
 
 pub mod annexb;
+pub mod datagram;
 pub mod http_parser;
+pub mod reorder_buffer;
+pub mod session;
+
+#[path = "../../../core/tests/canonical/mod.rs"]
+mod canonical;
+#[path = "../../../core/tests/world/mod.rs"]
+mod world;
