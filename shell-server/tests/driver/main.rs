@@ -184,6 +184,7 @@ async fn a_server_that_shuts_down_tells_its_viewer_which_waits_until_it_is_told_
     let (source, units) = mpsc::channel(4);
     let (told, mut sink) = (RefCell::default(), Collector::default());
     let (report, outcome) = tokio::select! {
+        biased;
         both = async { tokio::join!(
             serve(&server_socket, units, &told, sleep(Duration::from_secs(1))),
             watch(&viewer_socket, &mut sink, sleep(Duration::from_secs(30))),
@@ -235,6 +236,7 @@ async fn a_decoder_that_fails_gets_a_key_frame() {
         pending::<()>().await;
     };
     tokio::select! {
+        biased;
         _ = async { tokio::join!(
             serve(&server_socket, units, &told, sleep(Duration::from_secs(2))),
             watch(&viewer_socket, &mut sink, pending()),
