@@ -7,9 +7,14 @@ use std::path::{Path, PathBuf};
 
 use sim::fuzzing;
 
+type Body = fn(&[u8]);
+
 /// Every target with its body. The directory `fuzz/corpus/NAME` holds its inputs.
-const TARGETS: &[(&str, fn(&[u8]))] =
-    &[("annexb", fuzzing::annexb::annexb), ("http_parser", fuzzing::http_parser::http_parser)];
+#[rustfmt::skip]
+const TARGETS: &[(&str, Body)] = &[
+    ("annexb", fuzzing::annexb::annexb),
+    ("http_parser", fuzzing::http_parser::http_parser),
+];
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus")
@@ -17,15 +22,15 @@ fn corpus() -> PathBuf {
 
 fn entries(directory: &Path) -> Vec<PathBuf> {
     let list = fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
-    let mut paths: Vec<_> = list.map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> = list.map(|entry| entry.expect("a readable directory").path()).collect();
     paths.sort();
     paths
 }
 
 /// The inputs at which `body` panics. What it says of each is on stderr, above the list.
-fn failures(inputs: &[PathBuf], body: fn(&[u8])) -> Vec<&Path> {
+fn failures(inputs: &[PathBuf], body: Body) -> Vec<&Path> {
     let fails = |path: &PathBuf| {
-        let input = fs::read(path).unwrap();
+        let input = fs::read(path).expect("a readable file");
         catch_unwind(|| body(&input)).is_err()
     };
     inputs.iter().filter(|path| fails(path)).map(PathBuf::as_path).collect()
