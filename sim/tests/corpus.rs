@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use sim::fuzzing;
 
+type Body = fn(&[u8]);
+
 /// Every target with its body. The directory `fuzz/corpus/NAME` holds its inputs.
 const TARGETS: [(&str, Body); 5] = [
     ("annexb", fuzzing::annexb::annexb),
@@ -15,8 +17,6 @@ const TARGETS: [(&str, Body); 5] = [
     ("reorder_buffer", fuzzing::reorder_buffer::reorder_buffer),
     ("session", fuzzing::session::session),
 ];
-
-type Body = fn(&[u8]);
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus")

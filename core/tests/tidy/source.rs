@@ -44,18 +44,18 @@ pub fn project(root: &Path) -> Vec<Source> {
 }
 
 fn walk(root: &Path, directory: &str, sources: &mut Vec<Source>) {
-    for entry in fs::read_dir(root.join(directory)).unwrap() {
-        let entry = entry.unwrap();
-        let name = entry.file_name().into_string().unwrap();
+    for entry in fs::read_dir(root.join(directory)).expect("a readable directory") {
+        let entry = entry.expect("a readable directory");
+        let name = entry.file_name().into_string().expect("a name in UTF-8");
         let path = if directory.is_empty() { name.clone() } else { format!("{directory}/{name}") };
         let is_made = matches!(path.as_str(), "target" | "fuzz/target" | "fuzz/artifacts" | "fuzz/coverage");
         if is_made || name == ".git" {
             continue;
         }
-        if entry.file_type().unwrap().is_dir() {
+        if entry.path().is_dir() {
             walk(root, &path, sources);
         } else {
-            let text = String::from_utf8(fs::read(entry.path()).unwrap());
+            let text = String::from_utf8(fs::read(entry.path()).expect("a readable file"));
             sources.push(Source::new(&path, &text.unwrap_or_default()));
         }
     }
@@ -75,7 +75,7 @@ fn code_of(text: &str) -> String {
             code.extend(blanked.map(|&byte| if byte == b'\n' { byte } else { b' ' }));
         }
     }
-    String::from_utf8(code).unwrap()
+    String::from_utf8(code).expect("whole characters were blanked")
 }
 
 /// How many bytes from `at` on are comment, string or character.

@@ -21,7 +21,8 @@ const COOKIE: Cookie = Cookie { mac: [0xc0; 16], time: 0x1234 };
 const HEAD: [(usize, &str); 4] = [(1, "type"), (4, "magic"), (1, "version"), (8, "client nonce")];
 
 pub(crate) fn all() -> Vec<Sample> {
-    let mut samples = handshake();
+    let mut samples = handshake_requests();
+    samples.extend(handshake_answers());
     samples.extend(controls());
     samples.push(feedback());
     samples.extend(sealed());
@@ -34,11 +35,7 @@ fn long(name: &'static str, long: &Long<'_>, fields: &[(usize, &'static str)]) -
     Sample { name, bytes: buf[..len].to_vec(), fields: [&HEAD, fields].concat() }
 }
 
-fn handshake() -> Vec<Sample> {
-    [viewers_side(), servers_side()].concat()
-}
-
-fn viewers_side() -> Vec<Sample> {
+fn handshake_requests() -> Vec<Sample> {
     let first =
         Init { nonce: NONCE, cookie: None, token: b"", auth: AUTH_OPEN, aead_offer: 0, versions: &[1], handshake: b"" };
     let again = Init { cookie: Some(COOKIE), token: b"token", aead_offer: 3, handshake: b"e, psk", ..first };
@@ -78,7 +75,7 @@ fn viewers_side() -> Vec<Sample> {
     ]
 }
 
-fn servers_side() -> Vec<Sample> {
+fn handshake_answers() -> Vec<Sample> {
     let parameters = SessionParameters {
         aead: 0,
         frame_bytes_max: 2 << 20,
