@@ -64,6 +64,7 @@ impl ServerHooks for Hooks<'_> {
 
     fn observe<S: Seal>(&mut self, now: Timestamp, server: &Server<S>) {
         self.note(|told| told.observed.push((now, server.viewer_count())));
+        self.note(|told| assert!(told.observed.len() < 10_000, "the loop spins"));
     }
 }
 
@@ -137,7 +138,9 @@ async fn try_watch(
 
 /// Feeds `count` units once the source was started, then `last`.
 async fn feed(source: mpsc::Sender<SourceEvent>, count: u32, last: Option<SourceEvent>, told: &RefCell<Told>) {
+    let began = Instant::now();
     while told.borrow().starts == 0 {
+        assert!(began.elapsed() < LONG, "the source was never started");
         sleep(FRAME_INTERVAL).await;
     }
     for index in 0..count {
@@ -230,9 +233,10 @@ async fn a_decoder_that_fails_gets_a_key_frame() {
     let (server_socket, viewer_socket) = pair();
     let (source, units) = mpsc::channel(4);
     let (word, words) = mpsc::channel(1);
-    let (told, mut sink) = (RefCell::default(), Collector { words: Some(words), ..Collector::default() });
+    let (told, mut sink) = (RefCell::<Told>::default(), Collector { words: Some(words), ..Collector::default() });
     let complain = async {
         sleep(Duration::from_secs(1)).await;
+        told.borrow_mut().key_frames = 0;
         word.send(Word::Undecodable { frame_id: 20 }).await.unwrap();
         pending::<()>().await;
     };
