@@ -55,8 +55,13 @@ pub const QUEUE_BYTES_MAX: usize = 2 << 20;
 pub const QUEUE_AGE_MAX: Duration = Duration::from_millis(100);
 /// The time over which a frame is spread while nothing is known about the path.
 pub const PACING_FRAME_PERIOD: Duration = Duration::from_millis(10);
-/// Ranges of withheld frames that are remembered for one viewer.
-pub const SKIP_RANGES_MAX: usize = 32;
+/// The time in which everything that waits for one viewer leaves, if nothing else is slower: a newcomer's
+/// catch-up is many small frames.
+pub const PACING_QUEUE_PERIOD: Duration = Duration::from_millis(50);
+/// Bytes that a newcomer to a source without key frames on request is caught up with at most.
+pub const CATCH_UP_BYTES_MAX: usize = 1 << 20;
+/// Ranges of withheld frames that are remembered for one viewer: every second frame of a full global buffer.
+pub const SKIP_RANGES_MAX: usize = 320;
 /// Answers to one kind of control message that wait for one viewer.
 pub const CONTROL_RETRANSMIT_MAX: usize = 8;
 
@@ -142,6 +147,9 @@ const _: () = {
     // A frame of the largest size fits the wire's fragment count at the smallest datagram.
     assert!((FRAME_BYTES_MAX + FRAME_HEADER_BYTES_MAX).div_ceil(DATAGRAM_BYTES_BASE - 25) <= FRAGMENTS_PER_FRAME_MAX);
     assert!(FRAME_BYTES_MAX <= QUEUE_BYTES_MAX && FRAME_BYTES_MAX <= GLOBAL_BUFFER_BYTES_MAX);
+    // A catch-up leaves before its last frame is too old to wait.
+    assert!(PACING_QUEUE_PERIOD.as_micros() < QUEUE_AGE_MAX.as_micros() && CATCH_UP_BYTES_MAX <= QUEUE_BYTES_MAX);
+    assert!(SKIP_RANGES_MAX * 2 >= GLOBAL_BUFFER_FRAMES_MAX);
     // Parameter sets travel in one CONFIG message, in one datagram.
     assert!(PARAMETER_SETS_BYTES_MAX + 64 <= DATAGRAM_BYTES_BASE);
     assert!(FIRST_BUFFER_FRAGMENTS_MAX * DATAGRAM_BYTES_BASE <= FIRST_BUFFER_BYTES_MAX);

@@ -17,6 +17,10 @@ pub trait Seal: Clone {
     /// Bytes that sealing adds.
     const TAG_BYTES: usize;
 
+    /// The seal of one session: what another session sealed, to the same address even, does not open with it.
+    #[must_use]
+    fn for_session(&self, connection_id: u32) -> Self;
+
     /// Seals `body` in place: its last [`TAG_BYTES`](Self::TAG_BYTES) bytes are room for the tag.
     fn seal(&self, direction: Direction, packet_number: u64, header: &[u8], body: &mut [u8]);
 
@@ -42,11 +46,14 @@ pub struct Forged;
 
 /// No secrecy, only a checksum as long as an authentication tag: finds damage, stops nobody.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Plain;
+pub struct Plain {
+    connection_id: u32,
+}
 
 impl Plain {
-    fn checksum(direction: Direction, packet_number: u64, header: &[u8], plaintext: &[u8]) -> [u8; 16] {
+    fn checksum(&self, direction: Direction, packet_number: u64, header: &[u8], plaintext: &[u8]) -> [u8; 16] {
         let mut hasher = SipHasher13::new();
+        hasher.write(&self.connection_id.to_be_bytes());
         hasher.write_u8(match direction {
             Direction::ToViewer => 0,
             Direction::ToServer => 1,
@@ -62,17 +69,21 @@ impl Plain {
 impl Seal for Plain {
     const TAG_BYTES: usize = 16;
 
+    fn for_session(&self, connection_id: u32) -> Self {
+        Self { connection_id }
+    }
+
     fn seal(&self, direction: Direction, packet_number: u64, header: &[u8], body: &mut [u8]) {
         let plaintext_len = body.len().saturating_sub(Self::TAG_BYTES);
         let (plaintext, tag) = body.split_at_mut(plaintext_len);
-        let checksum = Self::checksum(direction, packet_number, header, plaintext);
+        let checksum = self.checksum(direction, packet_number, header, plaintext);
         tag.iter_mut().zip(checksum).for_each(|(to, from)| *to = from);
     }
 
     fn open(&self, direction: Direction, packet_number: u64, header: &[u8], body: &mut [u8]) -> Result<usize, Forged> {
         let plaintext_len = body.len().checked_sub(Self::TAG_BYTES).ok_or(Forged)?;
         let (plaintext, tag) = body.split_at(plaintext_len);
-        let sound = tag == Self::checksum(direction, packet_number, header, plaintext);
+        let sound = tag == self.checksum(direction, packet_number, header, plaintext);
         if sound { Ok(plaintext_len) } else { Err(Forged) }
     }
 }
@@ -189,8 +200,8 @@ mod tests {
 
     #[test]
     fn a_datagram_opens_on_the_other_side_only() {
-        let mut server = Channel::new(Plain, Direction::ToViewer);
-        let mut viewer = Channel::new(Plain, Direction::ToServer);
+        let mut server = Channel::new(Plain::default(), Direction::ToViewer);
+        let mut viewer = Channel::new(Plain::default(), Direction::ToServer);
         let mut buf = [0; 64];
         let (number, len) = sealed(&mut server, b"hello", &mut buf);
         assert_eq!((number, len), (1, 5 + server.overhead()));
@@ -200,12 +211,21 @@ mod tests {
     }
 
     #[test]
+    fn another_sessions_datagram_does_not_open() {
+        let mut old = Channel::new(Plain::default().for_session(1), Direction::ToViewer);
+        let mut new = Channel::new(Plain::default().for_session(2), Direction::ToServer);
+        let mut buf = [0; 64];
+        let (_, len) = sealed(&mut old, b"late", &mut buf);
+        assert_eq!(new.open(&mut buf[..len]), Err(OpenError::Forged));
+    }
+
+    #[test]
     fn every_flipped_bit_is_noticed() {
-        let mut server = Channel::new(Plain, Direction::ToViewer);
+        let mut server = Channel::new(Plain::default(), Direction::ToViewer);
         let mut buf = [0; 64];
         let (_, len) = sealed(&mut server, b"hello", &mut buf);
         for bit in 0..len * 8 {
-            let mut viewer = Channel::new(Plain, Direction::ToServer);
+            let mut viewer = Channel::new(Plain::default(), Direction::ToServer);
             let mut damaged = buf;
             damaged[bit / 8] ^= 1 << (bit % 8);
             assert!(viewer.open(&mut damaged[..len]).is_err(), "bit {bit}");
@@ -215,8 +235,8 @@ mod tests {
 
     #[test]
     fn a_datagram_opens_once() {
-        let mut server = Channel::new(Plain, Direction::ToViewer);
-        let mut viewer = Channel::new(Plain, Direction::ToServer);
+        let mut server = Channel::new(Plain::default(), Direction::ToViewer);
+        let mut viewer = Channel::new(Plain::default(), Direction::ToServer);
         let mut buf = [0; 64];
         let (number, len) = sealed(&mut server, b"hello", &mut buf);
         assert!(viewer.open(&mut { buf }[..len]).is_ok_and(|(opened, _)| opened == number));
@@ -225,8 +245,8 @@ mod tests {
 
     #[test]
     fn packet_numbers_survive_the_wrap_of_their_wire_form() {
-        let mut server = Channel::new(Plain, Direction::ToViewer);
-        let mut viewer = Channel::new(Plain, Direction::ToServer);
+        let mut server = Channel::new(Plain::default(), Direction::ToViewer);
+        let mut viewer = Channel::new(Plain::default(), Direction::ToServer);
         let near_wrap = (1 << sealed::PACKET_NUMBER_BITS) - 2;
         server.next_number = near_wrap;
         viewer.received.accept(near_wrap - 1);
@@ -239,7 +259,7 @@ mod tests {
 
     #[test]
     fn nothing_is_sent_when_nothing_is_written_or_it_does_not_fit() {
-        let mut server = Channel::new(Plain, Direction::ToViewer);
+        let mut server = Channel::new(Plain::default(), Direction::ToViewer);
         assert_eq!(server.seal(None, &mut [0; 64], |_| ()), None);
         assert_eq!(server.seal(None, &mut [0; 20], |writer| writer.bytes(b"too long")), None);
         assert_eq!(server.next_number, 1, "no number is spent on it");

@@ -1,1 +1,17 @@
 //! The touching side of the I/O line, viewer: binds a socket, runs the core's client machine, decodes and shows.
+
+pub mod address;
+pub mod app;
+pub mod clock;
+pub mod config;
+pub mod decode;
+pub mod display;
+pub mod driver;
+pub mod framelog;
+pub mod headless;
+pub mod latency;
+pub mod net;
+pub mod present;
+pub mod record;
+mod signals;
+pub mod viewer;

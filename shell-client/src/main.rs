@@ -1,3 +1,7 @@
 //! The `shell-client` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shell_client::app::main(std::env::args_os())
+}

@@ -1,3 +1,7 @@
 //! The `shell-server` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shell_server::app::main(std::env::args_os())
+}

@@ -1,8 +1,16 @@
 //! The proving side of the I/O line: virtual time, seeded faults and every checker.
 #![forbid(unsafe_code)]
 
+pub mod check;
 pub mod fuzzing;
 #[cfg(feature = "shells")]
 pub mod impaired;
 pub mod link;
+#[cfg(feature = "shells")]
+pub mod outer;
+pub mod report;
+pub mod scenario;
 pub mod source;
+pub mod trace;
+mod viewer;
+pub mod world;

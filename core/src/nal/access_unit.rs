@@ -299,13 +299,14 @@ mod tests {
                 assert!(splitter.buffer.len() < 2010);
                 splitter.next_unit().map(|_| ())
             });
-            outcome.unwrap_err();
+            let error = outcome.unwrap_err();
+            assert_eq!(error.offset, 0, "nothing was given out before");
             splitter.push(&[0; 100]);
             splitter.finish();
             assert!(splitter.buffer.is_empty());
             splitter.next_unit().unwrap_err();
             // Pushed at once, the outcome is the same.
-            assert_eq!(split(Codec::H264, 1000, &[&endless, P].concat(), 5000).ok(), None);
+            assert_eq!(split(Codec::H264, 1000, &[&endless, P].concat(), 5000), Err(error));
         }
     }
 }

@@ -129,6 +129,7 @@ mod tests {
             ([0x10, 0x01], Some((rasl(true), 0, 0))),
             ([0x12, 0x07], Some((rasl(false), 0, 6))),
             ([0x1c, 0x01], Some((slice(true), 0, 0))),
+            ([0x30, 0x01], Some((slice(false), 0, 0))),
             ([0x20, 0x01], Some((UnitType::Irap, 0, 0))),
             ([0x03, 0x0a], Some((slice(false), 33, 1))),
             ([0x26, 0x00], None),

@@ -112,8 +112,11 @@ mod tests {
     }
 
     #[test]
-    fn slices_alone_tell_no_codec() {
+    fn only_parameter_sets_tell_the_codec() {
         assert_eq!(Codec::detect(&[0, 0, 1, 0x65, 0x88, 0, 0, 1, 0x26, 1, 0xaf]), None);
         assert_eq!(Codec::detect(b""), None);
+        let vps_of_layer = |layer: u8| [0, 0, 1, 0x40, (layer << 3) | 1, 0x0c, 1, 0xff, 0xff];
+        assert_eq!(Codec::detect(&vps_of_layer(0)), Some(Codec::H265));
+        assert_eq!(Codec::detect(&vps_of_layer(1)), None);
     }
 }

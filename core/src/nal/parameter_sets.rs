@@ -255,6 +255,10 @@ mod tests {
     fn sets_beyond_the_cap_are_refused() {
         let (small, huge) = (sps(0x80, &[1]), sps(0x80, &vec![7; limits::PARAMETER_SETS_BYTES_MAX]));
         let exact = sps(0x80, &vec![7; limits::PARAMETER_SETS_BYTES_MAX - START_CODE.len() - 5]);
+        let too_large = [&exact, &[7][..]].concat();
+        let mut sets = ParameterSets::new(Codec::H264);
+        check(&mut sets, &[&too_large], 0, &[]);
+        assert_eq!(sets.refused(), 1);
         let mut sets = ParameterSets::new(Codec::H264);
         check(&mut sets, &[&exact], 1, &[&exact]);
         check(&mut sets, &[PPS_0_OF_0], 1, &[&exact]);
@@ -265,6 +269,18 @@ mod tests {
         check(&mut sets, &[&huge], 3, &[]);
         assert_eq!(sets.refused(), 3);
         assert!(!sets.is_complete());
+    }
+
+    #[test]
+    fn dimensions_of_the_newest_readable_set() {
+        // Baseline, id 0, then 0 0 0 (frame number, order count), 1 reference, no gaps, 2 x 1 macroblocks, frames only.
+        let readable = sps(0b1111_0100, &[0b0101_1001]);
+        let mut sets = ParameterSets::new(Codec::H264);
+        assert_eq!(sets.dimensions(), None);
+        sets.observe(&unit(&[&readable]));
+        assert_eq!(sets.dimensions(), Some((32, 16)));
+        sets.observe(&unit(&[&sps(0x80, &[])]));
+        assert_eq!(sets.dimensions(), Some((32, 16)));
     }
 
     #[test]

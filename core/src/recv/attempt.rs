@@ -107,7 +107,7 @@ impl Attempt {
                 let clear = accept_clear_len(handshake.len());
                 accept(datagram, clear, seal)
                     .map(|parameters| Answer::Accepted {
-                        channel: Box::new(Channel::new(seal.clone(), Direction::ToServer)),
+                        channel: Box::new(Channel::new(seal.for_session(connection_id), Direction::ToServer)),
                         connection_id,
                         parameters,
                     })

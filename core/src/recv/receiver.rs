@@ -91,9 +91,6 @@ impl Receiver {
         self.sort(now, SortTrigger::Boundary, pace);
         self.sorted.skip(from, to);
         self.release(now, pace);
-        if self.sorted.any_released() && from <= self.sorted.next() {
-            self.jump(to + 1, Abandoned::Skipped);
-        }
     }
 
     /// The sender says that frames up to `newest` exist.
@@ -181,6 +178,10 @@ impl Receiver {
                 }
             }
         }
+        // Nothing is here, but what comes next was withheld: the viewer no longer waits for it.
+        if let Some(to) = self.sorted.skipped_from_next() {
+            self.jump(to + 1, Abandoned::Skipped);
+        }
     }
 
     fn judge_head(&self, now: Timestamp, head: &Entry, pace: &Pace<'_>) -> Verdict {
@@ -227,7 +228,7 @@ impl Receiver {
     }
 
     fn reference_released(&self, frame_id: u64, header: &FrameHeader) -> bool {
-        frame_id.checked_sub(u64::from(header.reference_delta)).is_some_and(|id| self.sorted.was_released(id))
+        frame_id.checked_sub(u64::from(header.reference_delta)).is_some_and(|id| self.sorted.has_reference(id))
     }
 
     /// The first complete frame behind the head that can be decoded without any frame that is not released.
@@ -268,15 +269,15 @@ impl Receiver {
 
     fn give_up_head(&mut self, reason: Abandoned) {
         let frame_id = self.sorted.next();
-        let others_need_it = match self.sorted.advance(false) {
+        let breaks_the_chain = match self.sorted.advance(false) {
             Some(Entry::Skipped) => false,
-            Some(Entry::Frame(slot)) => !slot.disposable,
+            Some(Entry::Frame(slot)) => !slot.disposable || reason == Abandoned::MissingReference,
             Some(Entry::Absent { .. }) | None => reason != Abandoned::Overtaken,
         };
         if let Some(count) = self.stats.frames_abandoned.get_mut(reason as usize) {
             *count += 1;
         }
-        if others_need_it {
+        if breaks_the_chain {
             self.get_stuck(frame_id);
         }
         self.outcomes.push_back(Outcome::Abandoned { from: frame_id, to: frame_id, reason });

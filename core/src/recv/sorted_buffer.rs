@@ -1,10 +1,11 @@
 //! The sorted buffer: frames by id, put together and waiting for their turn.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use super::first_buffer::Fragment;
 use super::slot::{Placed, Slot};
-use crate::limits::{FRAME_BYTES_MAX, SORTED_BUFFER_BYTES_MAX, SORTED_BUFFER_FRAMES_MAX};
+use crate::limits::{FRAME_BYTES_MAX, SKIP_RANGES_MAX, SORTED_BUFFER_BYTES_MAX, SORTED_BUFFER_FRAMES_MAX};
 use crate::time::Timestamp;
 
 /// What is known of one frame id.
@@ -25,18 +26,17 @@ pub(super) struct SortedBuffer {
     entries: VecDeque<Entry>,
     next: u64,
     held_bytes: usize,
-    /// Which of the last frames were released: bit i = frame `next - 1 - i`.
-    released: u128,
+    /// Ranges of frames that will not come, oldest first: told ahead of the frames around them.
+    skips: Vec<(u64, u64)>,
+    /// The last frames released that others may refer to, newest last.
+    references: VecDeque<u64>,
     any_released: bool,
-    /// Whether a frame was ever released or given up: from then on nothing comes before `next`.
     any_finished: bool,
-    /// The newest released frame that others may refer to, however long ago.
-    newest_reference: Option<u64>,
     any_seen: bool,
 }
 
-/// How many finished frames are remembered; a reference further back counts as missing, unless it is the newest.
-const HISTORY: u64 = 128;
+/// How many released frames are remembered as references: more than either codec's decoder keeps (16 pictures).
+const REFERENCES_MAX: usize = 32;
 
 impl SortedBuffer {
     pub(super) fn new() -> Self {
@@ -44,10 +44,10 @@ impl SortedBuffer {
             entries: VecDeque::with_capacity(SORTED_BUFFER_FRAMES_MAX),
             next: 0,
             held_bytes: 0,
-            released: 0,
+            skips: Vec::new(),
+            references: VecDeque::with_capacity(REFERENCES_MAX),
             any_released: false,
             any_finished: false,
-            newest_reference: None,
             any_seen: false,
         }
     }
@@ -85,12 +85,9 @@ impl SortedBuffer {
         (self.next..).zip(&self.entries).skip(1)
     }
 
-    /// Whether `frame_id` was released, as far as is remembered.
-    pub(super) fn was_released(&self, frame_id: u64) -> bool {
-        match self.next.checked_sub(frame_id + 1) {
-            Some(back) if back < HISTORY => self.released >> back & 1 == 1,
-            _ => self.newest_reference == Some(frame_id),
-        }
+    /// Whether `frame_id` was released as a frame that others may refer to.
+    pub(super) fn has_reference(&self, frame_id: u64) -> bool {
+        self.references.iter().rev().any(|id| *id == frame_id)
     }
 
     /// What the frame lacks, `count` if nothing of it came; nothing if it needs no more.
@@ -140,7 +137,7 @@ impl SortedBuffer {
             self.any_seen = true;
             self.next = newest;
         }
-        // Before any frame came to its end, an earlier one than the first one seen may still come.
+        // Before anything was finished, an earlier frame than the first one seen may still come.
         while !self.any_finished && newest < self.next && self.entries.len() < SORTED_BUFFER_FRAMES_MAX {
             self.next -= 1;
             self.entries.push_front(Entry::Absent { since: now });
@@ -150,7 +147,8 @@ impl SortedBuffer {
                 slot.expect_tail(now);
             }
             while newest >= self.end() && self.entries.len() < SORTED_BUFFER_FRAMES_MAX {
-                self.entries.push_back(Entry::Absent { since: now });
+                let skipped = self.is_skipped(self.end());
+                self.entries.push_back(if skipped { Entry::Skipped } else { Entry::Absent { since: now } });
             }
         }
     }
@@ -172,8 +170,17 @@ impl SortedBuffer {
                 || self.held_bytes + FRAME_BYTES_MAX > SORTED_BUFFER_BYTES_MAX)
     }
 
-    /// Marks frames that will not come; those that are complete stay.
+    /// Learns that frames `from..=to` will not come, be they known of by now or not; those that are complete stay.
     pub(super) fn skip(&mut self, from: u64, to: u64) {
+        let next = self.next;
+        self.skips.retain(|(_, to)| *to >= next);
+        if to < from || self.skips.contains(&(from, to)) {
+            return;
+        }
+        if self.skips.len() >= SKIP_RANGES_MAX {
+            self.skips.remove(0);
+        }
+        self.skips.push((from, to));
         for id in from.max(self.next)..=to.min(self.end().saturating_sub(1)) {
             let Some(offset) = self.offset(id) else { continue };
             let keep = matches!(self.entries.get(offset), Some(Entry::Frame(slot)) if slot.complete.is_some());
@@ -183,17 +190,30 @@ impl SortedBuffer {
         }
     }
 
+    /// The end of the withheld range that the next frame lies in, if nothing at all waits.
+    pub(super) fn skipped_from_next(&self) -> Option<u64> {
+        let idle = self.any_finished && self.entries.is_empty();
+        let range = self.skips.iter().find(|(from, to)| (*from..=*to).contains(&self.next));
+        range.filter(|_| idle).map(|(_, to)| *to)
+    }
+
+    fn is_skipped(&self, frame_id: u64) -> bool {
+        self.skips.iter().any(|(from, to)| (*from..=*to).contains(&frame_id))
+    }
+
     /// Moves past the head: it was released or given up.
     pub(super) fn advance(&mut self, released: bool) -> Option<Entry> {
         let head = self.entries.pop_front();
         if let Some(Entry::Frame(slot)) = &head {
             self.held_bytes -= slot.held_bytes();
             if released && !slot.disposable {
-                self.newest_reference = Some(self.next);
+                if self.references.len() == REFERENCES_MAX {
+                    self.references.pop_front();
+                }
+                self.references.push_back(self.next);
             }
         }
         self.next += 1;
-        self.released = self.released << 1 | u128::from(released);
         self.any_released |= released;
         self.any_finished = true;
         head
@@ -202,8 +222,6 @@ impl SortedBuffer {
     /// Moves to `frame_id` when nothing is held in between.
     pub(super) fn jump(&mut self, frame_id: u64) {
         if self.entries.is_empty() && frame_id > self.next {
-            let gap = frame_id - self.next;
-            self.released = if gap < HISTORY { self.released << gap } else { 0 };
             self.next = frame_id;
             self.any_finished = true;
         }

@@ -145,7 +145,8 @@ impl<S: Seal> Server<S> {
         };
         let id = ViewerId(self.door.next_id);
         self.door.next_id += 1;
-        let index = self.viewers.insert(Viewer::new(now, id, from, connection_id, nonce, self.seal.clone()));
+        let seal = self.seal.for_session(connection_id);
+        let index = self.viewers.insert(Viewer::new(now, id, from, connection_id, nonce, seal));
         self.viewers.reschedule(index, &self.stream);
         Some(connection_id)
     }

@@ -2,23 +2,38 @@
 
 use core::time::Duration;
 
-use crate::limits::PACING_FRAME_PERIOD;
+use crate::limits::{PACING_FRAME_PERIOD, PACING_QUEUE_PERIOD};
 use crate::time::{Timestamp, micros};
 
 /// When the next burst of one viewer may leave.
 #[derive(Debug)]
 pub(super) struct Pacer {
     next: Timestamp,
+    /// The fastest that the queue needed since it was last empty: it does not slow down as it drains.
+    queue_rate: Rate,
 }
 
 impl Pacer {
     pub(super) const fn new(now: Timestamp) -> Self {
-        Self { next: now }
+        Self { next: now, queue_rate: Rate(0) }
     }
 
     /// When the next burst may leave.
     pub(super) const fn next(&self) -> Timestamp {
         self.next
+    }
+
+    /// The queue holds this many bytes now.
+    pub(super) fn queue_holds(&mut self, bytes: usize) {
+        let rate = Rate::over(bytes, PACING_QUEUE_PERIOD);
+        self.queue_rate = if bytes == 0 { Rate(0) } else { self.queue_rate.max(rate) };
+    }
+
+    /// The rate for the frame in front: the fastest of one and a half times what the source makes, the frame
+    /// within [`PACING_FRAME_PERIOD`] and the queue within [`PACING_QUEUE_PERIOD`].
+    pub(super) fn rate(&self, frame_len: usize, source: Rate) -> Rate {
+        let frame = Rate::over(frame_len, PACING_FRAME_PERIOD);
+        Rate(source.0 * 3 / 2).max(frame).max(self.queue_rate).max(Rate(1))
     }
 
     /// A burst of `bytes` left at `now`; the following one waits for as long as this one takes at `rate`.
@@ -33,11 +48,8 @@ impl Pacer {
 pub(super) struct Rate(pub(super) u64);
 
 impl Rate {
-    /// The rate for all that waits: one and a half times what the source makes, or everything within
-    /// [`PACING_FRAME_PERIOD`] if that is faster. Mostly one frame waits, for a newcomer a whole chain.
-    pub(super) fn for_backlog(bytes: usize, source: Self) -> Self {
-        let whole = bytes as u64 * 1_000_000 / micros(PACING_FRAME_PERIOD);
-        Self((source.0 * 3 / 2).max(whole).max(1))
+    fn over(bytes: usize, period: Duration) -> Self {
+        Self(bytes as u64 * 1_000_000 / micros(period))
     }
 
     fn time_for(self, bytes: usize) -> Duration {
@@ -81,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_large_frame_leaves_within_the_pacing_period_in_even_steps() {
-        let rate = Rate::for_backlog(60_000, Rate(100_000));
+        let rate = Pacer::new(START).rate(60_000, Rate(100_000));
         let mut pacer = Pacer::new(START);
         for burst in 0..5u64 {
             assert_eq!(pacer.next(), START + Duration::from_millis(2) * burst as u32);
@@ -99,8 +111,14 @@ mod tests {
     }
 
     #[test]
-    fn a_fast_source_raises_the_rate() {
-        assert_eq!(Rate::for_backlog(1_000, Rate(4_000_000)), Rate(6_000_000));
+    fn a_fast_source_and_a_long_queue_raise_the_rate() {
+        let mut pacer = Pacer::new(START);
+        assert_eq!(pacer.rate(1_000, Rate(4_000_000)), Rate(6_000_000));
+        pacer.queue_holds(30_000);
+        pacer.queue_holds(100);
+        assert_eq!(pacer.rate(100, Rate(0)), Rate(600_000), "many small frames leave at one rate");
+        pacer.queue_holds(0);
+        assert_eq!(pacer.rate(100, Rate(0)), Rate(10_000));
         let mut source = SourceRate::new(Timestamp::ZERO);
         (0..=20u64).for_each(|i| source.add(Timestamp::from_millis(i * 100), 1_000));
         assert_eq!(source.get(), Rate(10_000));

@@ -6,7 +6,7 @@ use super::events::{LeaveReason, ServerEvent};
 use super::frame_buffer::Frame;
 use super::server::Server;
 use super::state::{ViewerInput, ViewerState};
-use crate::limits::QUEUE_BYTES_MAX;
+use crate::limits::CATCH_UP_BYTES_MAX;
 use crate::seal::Seal;
 use crate::time::Timestamp;
 use crate::wire::control::{Control, Messages};
@@ -128,7 +128,7 @@ impl<S: Seal> Server<S> {
         let key = self.buffer.key().filter(|key| viewer.can_begin_with(key.id));
         let Some(key) = key else { return self.key_frames.want(now) };
         let chain_bytes: usize = self.buffer.chain().map(Frame::len).sum();
-        let bytes_max = if self.key_frames.is_possible() { key.len() * 3 / 2 } else { QUEUE_BYTES_MAX };
+        let bytes_max = if self.key_frames.is_possible() { key.len() * 3 / 2 } else { CATCH_UP_BYTES_MAX };
         if chain_bytes > bytes_max {
             return self.key_frames.want(now);
         }

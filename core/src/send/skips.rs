@@ -81,8 +81,8 @@ mod tests {
     #[test]
     fn the_list_is_bounded() {
         let mut skips = Skips::default();
-        (0..100).for_each(|i| skips.add(Timestamp::ZERO, i * 10, i * 10));
+        (0..1_000).for_each(|i| skips.add(Timestamp::ZERO, i * 10, i * 10));
         assert_eq!(skips.ranges.len(), SKIP_RANGES_MAX);
-        assert_eq!(skips.ranges.back().map(|range| range.from), Some(990));
+        assert_eq!(skips.ranges.back().map(|range| range.from), Some(9_990));
     }
 }

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::frame_buffer::Frame;
 use super::key_frames::TokenBucket;
-use super::pacer::{Pacer, Rate};
+use super::pacer::Pacer;
 use super::packetizer::Cut;
 use super::queue::{Offered, Queue};
 use super::sent::SentPackets;
@@ -57,9 +57,6 @@ pub(super) struct Viewer<S> {
     pub(super) frames_sent: u64,
     queue: Queue,
     pacer: Pacer,
-    /// What waits leaves at this rate. It falls only when nothing waits: a rate that shrank with the backlog
-    /// would never be done with it.
-    rate: Rate,
     skips: Skips,
     pongs: VecDeque<(u16, u32, Timestamp)>,
     last_heard: Timestamp,
@@ -98,7 +95,6 @@ impl<S: Seal> Viewer<S> {
             frames_sent: 0,
             queue: Queue::default(),
             pacer: Pacer::new(now),
-            rate: Rate(0),
             skips: Skips::default(),
             pongs: VecDeque::new(),
             last_heard: now,
@@ -158,7 +154,7 @@ impl<S: Seal> Viewer<S> {
         {
             self.skips.add(now, last + 1, frame.id - 1);
         }
-        self.rate = self.rate.max(Rate::for_backlog(self.queue.bytes(), stream.source_rate()));
+        self.pacer.queue_holds(self.queue.bytes());
         self.last_enqueued = Some(frame.id);
         self.needs_key &= !frame.key;
         true
@@ -277,7 +273,7 @@ impl<S: Seal> Viewer<S> {
 
     /// Control first, then a burst of one frame's fragments.
     pub(super) fn poll_transmit(&mut self, now: Timestamp, stream: &Stream, buf: &mut [u8]) -> Option<Transmit> {
-        let transmit = self.poll_control(now, stream, buf).or_else(|| self.poll_media(now, buf))?;
+        let transmit = self.poll_control(now, stream, buf).or_else(|| self.poll_media(now, stream, buf))?;
         self.bytes_sent += transmit.len as u64;
         Some(transmit)
     }
@@ -342,7 +338,7 @@ impl<S: Seal> Viewer<S> {
         }
     }
 
-    fn poll_media(&mut self, now: Timestamp, buf: &mut [u8]) -> Option<Transmit> {
+    fn poll_media(&mut self, now: Timestamp, stream: &Stream, buf: &mut [u8]) -> Option<Transmit> {
         if now < self.pacer.next() || self.state != ViewerState::Live {
             return None;
         }
@@ -362,17 +358,15 @@ impl<S: Seal> Viewer<S> {
             }
         }
         let finished = queued.next == queued.cut.count;
-        let rate = self.wishes.limit(self.rate);
+        let (key, id, frame_len) = (queued.frame.key, queued.frame.id, queued.frame.len());
+        let rate = self.wishes.limit(self.pacer.rate(frame_len, stream.source_rate()));
         if finished {
-            let (key, id) = (queued.frame.key, queued.frame.id);
             self.queue.pop();
+            self.pacer.queue_holds(self.queue.bytes());
             self.frames_sent += 1;
             self.heartbeat_at = now + HEARTBEAT_PERIOD;
             if key {
                 self.last_key_sent = Some((id, now));
-            }
-            if self.queue.is_empty() {
-                self.rate = Rate(0);
             }
         }
         if len == 0 {

@@ -112,7 +112,7 @@ fn a_server_that_stops_is_tried_again() {
     // What still answers there says that it stops, not that it is full.
     world.run(5_000 * MS);
     assert!(lost(&world, 0).iter().all(|reason| *reason == LostReason::Shutdown), "{:?}", lost(&world, 0));
-    world.server = Server::new(server_config(), Plain, [8; 32], world.now);
+    world.server = Server::new(server_config(), Plain::default(), [8; 32], world.now);
     world.source = Source::default();
     world.feed(Kind::Key, 5_000);
     world.run(20_000 * MS);

@@ -222,8 +222,8 @@ fn feedback() -> Sample {
 }
 
 fn sealed() -> Vec<Sample> {
-    let mut server = Channel::new(Plain, Direction::ToViewer);
-    let mut viewer = Channel::new(Plain, Direction::ToServer);
+    let mut server = Channel::new(Plain::default(), Direction::ToViewer);
+    let mut viewer = Channel::new(Plain::default(), Direction::ToServer);
     let mut buf = [0; 1500];
     let (_, len) = server.seal(None, &mut buf, write_fragment).expect("it fits");
     let media = Sample {

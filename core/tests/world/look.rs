@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use nalcast_core::recv::{ClientEvent, LostReason};
-use nalcast_core::seal::{Channel, Direction, Plain};
+use nalcast_core::seal::{Channel, Direction, Plain, Seal};
 use nalcast_core::send::ServerEvent;
 use nalcast_core::wire::control::{Control, Messages};
 use nalcast_core::wire::feedback::Feedback;
@@ -96,9 +96,10 @@ pub(crate) fn say(world: &mut World, viewer: usize, to_server: bool, message: &C
         world.log.iter().rev().find(last).map(|datagram| &datagram.bytes)
     };
     let id = sealed(true).expect("a session")[3..7].try_into().map(u32::from_be_bytes).expect("four bytes");
+    let seal = Plain::default().for_session(id);
     let id = to_server.then_some(id);
     let last_number = sealed(to_server).map_or(0, |last| u32::from_be_bytes([0, last[0] & 0x0f, last[1], last[2]]));
-    let mut channel = Channel::new(Plain, if to_server { Direction::ToServer } else { Direction::ToViewer });
+    let mut channel = Channel::new(seal, if to_server { Direction::ToServer } else { Direction::ToViewer });
     let mut buf = [0; 1_500];
     (0..last_number).for_each(|_| {
         channel.seal(id, &mut buf, |writer| Control::Pad(0).write(writer));

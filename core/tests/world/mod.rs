@@ -77,7 +77,7 @@ impl World {
     pub(crate) fn starting_at(now: Timestamp, config: ServerConfig, delay: Duration) -> Self {
         Self {
             now,
-            server: Server::new(config.clone(), Plain, [7; 32], now),
+            server: Server::new(config.clone(), Plain::default(), [7; 32], now),
             config,
             server_events: Vec::new(),
             viewers: Vec::new(),
@@ -100,7 +100,7 @@ impl World {
     pub(crate) fn join_from(&mut self, address: SocketAddr, clock_ahead: Duration) -> usize {
         let index = self.viewers.len();
         let config = ClientConfig { server: server_address(), budget: None };
-        let client = Client::new(config, Plain, index as u64 + 1, self.now + clock_ahead);
+        let client = Client::new(config, Plain::default(), index as u64 + 1, self.now + clock_ahead);
         let events = Vec::new();
         self.viewers.push(Viewer { address, client, events, clock_ahead, oracle: Oracle::default() });
         self.drain_viewer(index);

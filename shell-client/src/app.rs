@@ -1,0 +1,254 @@
+//! The program: the network on a thread of its own, window or status line on the main thread.
+
+use core::future::pending;
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::thread;
+
+use nalcast_core::recv::{Client, ClientConfig, EndReason};
+use nalcast_core::seal::Plain;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::address::ServerAddress;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::display::{DisplayError, WindowOptions, run_window};
+use crate::driver::{self, DriverError};
+use crate::framelog::{FrameLog, FrameLogError};
+use crate::headless::run_headless;
+use crate::net::ViewerSocket;
+use crate::present::{PresentEvent, PresentHandle, PresentOptions, UnitSender, presenter};
+use crate::record::{RecordError, Recorder};
+use crate::signals;
+use crate::viewer::Viewer;
+
+/// Why the program ends with a failure; each message is for its user.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The server's name has no address.
+    #[error("cannot find the host {}: {source}; check the name, or use its IP address", server.host)]
+    Unresolved {
+        /// What was looked up.
+        server: ServerAddress,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// There is no way to the server.
+    #[error("cannot reach {address}: {source}; check the address and the network")]
+    NoRoute {
+        /// Where to.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The server ended it, or never began it.
+    #[error("{}", describe(*reason, server))]
+    Ended {
+        /// Why.
+        reason: EndReason,
+        /// Which server.
+        server: ServerAddress,
+    },
+    /// The time was over before the server answered.
+    #[error("{server} has not let this viewer in within the given duration; check that shell-server runs there")]
+    NeverConnected {
+        /// Which server.
+        server: ServerAddress,
+    },
+    /// There is no window.
+    #[error(transparent)]
+    Display(#[from] DisplayError),
+    /// The recording cannot be written.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The frame log cannot be written.
+    #[error(transparent)]
+    FrameLog(#[from] FrameLogError),
+    /// The loop could not go on.
+    #[error(transparent)]
+    Driver(#[from] DriverError<io::Error>),
+    /// The operating system refuses something basic.
+    #[error("the system refuses {what}: {source}")]
+    System {
+        /// What.
+        what: &'static str,
+        /// What it says.
+        source: io::Error,
+    },
+    /// The network thread is gone without a word.
+    #[error("the network thread ended unexpectedly: this is a bug in the program")]
+    Thread,
+}
+
+fn describe(reason: EndReason, server: &ServerAddress) -> String {
+    match reason {
+        EndReason::EndOfStream => format!("{server} has nothing more to share"),
+        EndReason::Left => format!("left {server}"),
+        EndReason::Kicked => format!("{server} has removed this viewer; ask its owner to be let in again"),
+        EndReason::Protocol => format!("{server} and this viewer do not understand each other; use the same version"),
+        EndReason::NoAnswer => format!(
+            "{server} does not answer; check that shell-server runs there and that UDP port {} is not blocked",
+            server.port
+        ),
+        EndReason::Unreachable => {
+            format!("nobody listens at {server}; start shell-server there, or correct the address")
+        }
+        EndReason::Incompatible => {
+            format!("{server} speaks another version of the protocol; update the older of the two programs")
+        }
+    }
+}
+
+/// Runs the program with a command line and tells how it ended.
+pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
+    let started = Instant::now();
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let config = match Config::parse_command_line(arguments) {
+        Ok(config) => config,
+        Err(error) => {
+            // If it cannot be printed, the exit code still tells.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    start_log();
+    match run(&config, started) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "shell-client: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start_log() {
+    let filter =
+        tracing_subscriber::EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}
+
+/// Watches until the server ends, the user leaves or the time is over. To be called on the main thread.
+///
+/// # Errors
+/// [`RunError`], when the program cannot begin or cannot go on, or the server does not want it.
+pub fn run(config: &Config, started: Instant) -> Result<(), RunError> {
+    let server = config.server.clone();
+    let address = server.resolve().map_err(|source| RunError::Unresolved { server: server.clone(), source })?;
+    let options = PresentOptions {
+        window: !config.headless,
+        recorder: config.record.as_deref().map(Recorder::create).transpose()?,
+        frame_log: config.frame_log.as_deref().map(FrameLog::create).transpose()?,
+    };
+    let (units, handle, events) = presenter(options).map_err(|source| RunError::System { what: "a thread", source })?;
+
+    let (stop, stopped) = oneshot::channel();
+    let plan =
+        Plan { address, server, budget: config.budget(), deadline: config.duration.map(|after| started + after) };
+    let network = thread::Builder::new()
+        .name("network".to_owned())
+        .spawn(move || plan.watch(units, events, stopped))
+        .map_err(|source| RunError::System { what: "a thread", source })?;
+    let shown = show(config, &handle);
+    // The network may have ended first; otherwise it says goodbye now.
+    let _ = stop.send(());
+    let watched = network.join().map_err(|_| RunError::Thread)?;
+    handle.finish();
+    print_latency(&handle);
+    shown?;
+    watched
+}
+
+fn show(config: &Config, handle: &PresentHandle) -> Result<(), DisplayError> {
+    if config.headless {
+        run_headless(handle);
+        return Ok(());
+    }
+    let title = format!("nalcast {}", config.server);
+    run_window(handle.clone(), WindowOptions { geometry: config.geometry, title }).map(drop)
+}
+
+fn print_latency(handle: &PresentHandle) {
+    let lines: String = handle.latency_summary().into_iter().flat_map(|line| [line, "\n".to_owned()]).collect();
+    // Nobody may be reading.
+    let _ = io::stdout().write_all(lines.as_bytes()).and_then(|()| io::stdout().flush());
+}
+
+/// What the network thread is to do.
+struct Plan {
+    address: SocketAddr,
+    server: ServerAddress,
+    budget: Option<Duration>,
+    deadline: Option<Instant>,
+}
+
+impl Plan {
+    fn watch(
+        self,
+        units: UnitSender,
+        events: mpsc::Receiver<PresentEvent>,
+        stopped: oneshot::Receiver<()>,
+    ) -> Result<(), RunError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| RunError::System { what: "an event loop", source })?;
+        runtime.block_on(self.watch_async(units, events, stopped))
+    }
+
+    async fn watch_async(
+        self,
+        units: UnitSender,
+        events: mpsc::Receiver<PresentEvent>,
+        stopped: oneshot::Receiver<()>,
+    ) -> Result<(), RunError> {
+        let Self { address, server, budget, deadline } = self;
+        let socket = ViewerSocket::connect(address).map_err(|source| RunError::NoRoute { address, source })?;
+        let signal =
+            signals::shutdown_signal().map_err(|source| RunError::System { what: "to hand over signals", source })?;
+        let mut time_is_over = false;
+        let shutdown = async {
+            tokio::select! {
+                biased;
+                () = signal => {}
+                _ = stopped => {}
+                () = until(deadline) => time_is_over = true,
+            }
+        };
+        let mut seed = [0; 8];
+        getrandom::fill(&mut seed)
+            .map_err(|error| RunError::System { what: "random numbers", source: io::Error::other(error) })?;
+        let clock = Clock::start();
+        let config = ClientConfig { server: address, budget };
+        let client = Client::new(config, Plain::default(), u64::from_ne_bytes(seed), clock.now());
+        let mut viewer = Viewer::new(units, events, clock, server.to_string());
+        let outcome = driver::run(&socket, client, clock, &mut viewer, shutdown).await?;
+        match outcome.reason {
+            EndReason::Left if time_is_over && viewer.sessions() == 0 => Err(RunError::NeverConnected { server }),
+            EndReason::Left => Ok(()),
+            EndReason::EndOfStream => {
+                tracing::info!("{}", describe(outcome.reason, &server));
+                Ok(())
+            }
+            reason @ (EndReason::Kicked
+            | EndReason::Protocol
+            | EndReason::NoAnswer
+            | EndReason::Unreachable
+            | EndReason::Incompatible) => Err(RunError::Ended { reason, server }),
+        }
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => pending().await,
+    }
+}

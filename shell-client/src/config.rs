@@ -1,0 +1,129 @@
+//! What the command line says.
+
+use core::time::Duration;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use crate::address::ServerAddress;
+use crate::display::Geometry;
+
+/// Watch what a shell-server shares.
+#[derive(Clone, Debug, Parser, PartialEq)]
+#[command(name = "shell-client", version, max_term_width = 100)]
+pub struct Config {
+    /// The server, for example nalcast://192.168.1.20:4600
+    #[arg(value_name = "nalcast://HOST:PORT")]
+    pub server: ServerAddress,
+
+    /// Time from capture to display to aim at, in milliseconds; by the network if not given
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub budget_ms: Option<u16>,
+
+    /// End after this many seconds from the start, for example 2.5
+    #[arg(long, value_name = "SECS", value_parser = parse_duration)]
+    pub duration: Option<Duration>,
+
+    /// Open no window: decode, and print a line of status
+    #[arg(long, help_heading = "Picture")]
+    pub headless: bool,
+
+    /// Size and place of the window
+    #[arg(long, value_name = "WxH+X+Y", conflicts_with = "headless", help_heading = "Picture")]
+    pub geometry: Option<Geometry>,
+
+    /// Record the stream as it comes, an Annex-B file that any player opens
+    #[arg(long, value_name = "PATH", help_heading = "Files")]
+    pub record: Option<PathBuf>,
+
+    /// Write a JSON line with time, size and hash of every picture's data
+    #[arg(long, value_name = "PATH", help_heading = "Files")]
+    pub frame_log: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads a command line, the program's name first.
+    ///
+    /// # Errors
+    /// clap's error, which prints itself, for `--help` too.
+    pub fn parse_command_line(
+        arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        Self::try_parse_from(arguments)
+    }
+
+    /// The time from capture to display that was asked for.
+    #[must_use]
+    pub fn budget(&self) -> Option<Duration> {
+        self.budget_ms.map(|ms| Duration::from_millis(ms.into()))
+    }
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds: &f64| *seconds > 0.0);
+    let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    duration.ok_or_else(|| "write seconds, for example 2.5".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Config, String> {
+        let arguments = core::iter::once("shell-client").chain(line.split_whitespace());
+        Config::parse_command_line(arguments).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn options() {
+        let server = ServerAddress { host: "h".to_owned(), port: 4600 };
+        let defaults = Config {
+            server,
+            budget_ms: None,
+            duration: None,
+            headless: false,
+            geometry: None,
+            record: None,
+            frame_log: None,
+        };
+        let all = Config {
+            budget_ms: Some(120),
+            duration: Some(Duration::from_millis(2_500)),
+            headless: true,
+            record: Some("r.h264".into()),
+            frame_log: Some("l.jsonl".into()),
+            ..defaults.clone()
+        };
+        let window = Config {
+            geometry: Some(Geometry { width: 640, height: 360, position: Some((8, 16)) }),
+            ..defaults.clone()
+        };
+        let table = [
+            ("nalcast://h", defaults),
+            ("--budget-ms 120 --duration 2.5 --headless --record r.h264 --frame-log l.jsonl nalcast://h:4600", all),
+            ("nalcast://h --geometry 640x360+8+16", window),
+        ];
+        for (line, expected) in table {
+            assert_eq!(parse(line), Ok(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_explained() {
+        let table = [
+            ("", "nalcast://HOST:PORT"),
+            ("192.0.2.1", "begins with nalcast://"),
+            ("nalcast://h --duration 0", "2.5"),
+            ("nalcast://h --duration inf", "2.5"),
+            ("nalcast://h --duration soon", "2.5"),
+            ("nalcast://h --budget-ms 0", "1..=10000"),
+            ("nalcast://h --geometry big", "1280x720+100+50"),
+            ("nalcast://h --geometry 640x360 --headless", "cannot be used with"),
+        ];
+        for (line, part) in table {
+            let error = parse(line).expect_err(line);
+            assert!(error.contains(part), "{line}: {error}");
+        }
+    }
+}

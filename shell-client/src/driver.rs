@@ -1,0 +1,284 @@
+//! The viewer's only loop: datagram, timeout or word from the decoder -> core -> send.
+//!
+//! It knows neither decoder nor window nor a real socket, so the simulator runs this very loop. It decides nothing
+//! about the protocol; what it does decide is how much it does before it looks around again.
+
+use core::error::Error;
+use core::future::pending;
+use core::net::SocketAddr;
+use core::pin::pin;
+use core::time::Duration;
+use std::io;
+
+use nalcast_core::limits::DATAGRAM_BYTES_MAX;
+use nalcast_core::recv::{Client, ClientEvent, ClientStats, EndReason};
+use nalcast_core::seal::Seal;
+use nalcast_core::{DatagramSocket, Timestamp};
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+
+/// Datagrams that are taken in before the loop looks at its other inputs again.
+const DATAGRAMS_PER_TURN_MAX: usize = 64;
+/// How often [`Sink::observe`] is called.
+const OBSERVE_INTERVAL: Duration = Duration::from_millis(250);
+/// Receive errors within [`RECEIVE_ERRORS_PERIOD`] that mean that the socket is of no use any more.
+const RECEIVE_ERRORS_MAX: u32 = 100;
+const RECEIVE_ERRORS_PERIOD: Duration = Duration::from_secs(1);
+
+/// Where the loop leaves what the core released. No method but [`word`](Self::word) may wait.
+pub trait Sink {
+    /// The core says something; access units come this way too.
+    fn event(&mut self, now: Timestamp, event: ClientEvent);
+
+    /// Time to look at the figures: a few times a second.
+    fn observe(&mut self, _now: Timestamp, _figures: &Figures) {}
+
+    /// Waits for the next word from decoder or user. Dropping the future loses none.
+    fn word(&mut self) -> impl Future<Output = Word> {
+        pending()
+    }
+}
+
+/// What a sink has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// The decoder could not use this frame.
+    Undecodable {
+        /// Which.
+        frame_id: u64,
+    },
+    /// The user wants to leave.
+    Leave,
+}
+
+/// What was counted so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// The machine's counters, of the present session.
+    pub stats: ClientStats,
+    /// Bytes of all datagrams that came, of all sessions.
+    pub bytes_received: u64,
+    /// Datagrams that the socket did not take.
+    pub send_errors: u64,
+    /// Errors while receiving, which ICMP messages cause too.
+    pub receive_errors: u64,
+}
+
+/// How the loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientOutcome {
+    /// Why.
+    pub reason: EndReason,
+    /// What was counted.
+    pub figures: Figures,
+}
+
+/// Why the loop could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError<E> {
+    /// The socket keeps failing.
+    #[error("the UDP socket keeps failing ({0}); check the network and start again")]
+    Socket(#[source] E),
+}
+
+/// Watches until the server ends, the user leaves or `shutdown` resolves; then says goodbye.
+///
+/// # Errors
+/// [`DriverError`] when the socket fails for good. One datagram that cannot be sent is no failure.
+pub async fn run<D: DatagramSocket, S: Seal>(
+    socket: &D,
+    client: Client<S>,
+    clock: Clock,
+    sink: &mut impl Sink,
+    shutdown: impl Future<Output = ()>,
+) -> Result<ClientOutcome, DriverError<D::Error>> {
+    let mut driver = Driver::new(socket, client, clock.now());
+    let mut received = [0; DATAGRAM_BYTES_MAX];
+    let mut shutdown = pin!(shutdown);
+    let mut stopping = false;
+    let mut sleep = pin!(tokio::time::sleep_until(Instant::now()));
+    loop {
+        let deadline = clock.instant(driver.deadline());
+        if sleep.deadline() != deadline {
+            sleep.as_mut().reset(deadline);
+        }
+        let wake = tokio::select! {
+            biased;
+            () = &mut shutdown, if !stopping => Wake::Shutdown,
+            () = &mut sleep => Wake::Timeout,
+            // At most one word a frame, so it cannot starve the datagrams behind it.
+            word = sink.word() => Wake::Word(word),
+            datagram = socket.recv_from(&mut received) => Wake::Datagram(datagram),
+        };
+        let now = clock.now();
+        match wake {
+            Wake::Shutdown | Wake::Word(Word::Leave) => {
+                stopping |= matches!(wake, Wake::Shutdown);
+                driver.client.handle_leave(now);
+            }
+            Wake::Timeout => {}
+            Wake::Word(Word::Undecodable { frame_id }) => driver.client.handle_undecodable(now, frame_id),
+            Wake::Datagram(datagram) => driver.handle_received(now, datagram, &mut received)?,
+        }
+        driver.drain(now, sink).await;
+        // Whatever woke the loop, timeouts and datagrams get their share of each turn.
+        driver.handle_due(now, sink).await;
+        driver.receive_more(now, &mut received, sink).await?;
+        if let Some(reason) = driver.ended {
+            return Ok(ClientOutcome { reason, figures: driver.figures() });
+        }
+        driver.observe_when_due(now, sink);
+    }
+}
+
+/// What ended the loop's wait.
+enum Wake<E> {
+    Shutdown,
+    Timeout,
+    Word(Word),
+    Datagram(Result<(usize, SocketAddr), E>),
+}
+
+struct Driver<'a, D: DatagramSocket, S> {
+    socket: &'a D,
+    client: Client<S>,
+    transmit: [u8; DATAGRAM_BYTES_MAX],
+    ended: Option<EndReason>,
+    observe_at: Timestamp,
+    bytes_received: u64,
+    send_errors: u64,
+    receive_errors: ReceiveErrors,
+}
+
+impl<'a, D: DatagramSocket, S: Seal> Driver<'a, D, S> {
+    fn new(socket: &'a D, client: Client<S>, now: Timestamp) -> Self {
+        Self {
+            socket,
+            client,
+            transmit: [0; DATAGRAM_BYTES_MAX],
+            ended: None,
+            observe_at: now,
+            bytes_received: 0,
+            send_errors: 0,
+            receive_errors: ReceiveErrors::default(),
+        }
+    }
+
+    /// When the loop must turn at the latest.
+    fn deadline(&self) -> Timestamp {
+        self.client.poll_timeout().map_or(self.observe_at, |(at, _)| at.min(self.observe_at))
+    }
+
+    fn handle_received(
+        &mut self,
+        now: Timestamp,
+        datagram: Result<(usize, SocketAddr), D::Error>,
+        received: &mut [u8],
+    ) -> Result<(), DriverError<D::Error>> {
+        match datagram {
+            Ok((len, from)) => {
+                self.bytes_received += len as u64;
+                if let Some(datagram) = received.get_mut(..len) {
+                    self.client.handle_datagram(now, from, datagram);
+                }
+            }
+            Err(error) if self.receive_errors.are_too_many(now) => return Err(DriverError::Socket(error)),
+            Err(error) => {
+                tracing::debug!(%error, "receiving failed");
+                self.note_unreachable(now, &error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn handle_due(&mut self, now: Timestamp, sink: &mut impl Sink) {
+        if self.client.poll_timeout().is_some_and(|(at, _)| at <= now) {
+            self.client.handle_timeout(now);
+            self.drain(now, sink).await;
+        }
+    }
+
+    async fn receive_more(
+        &mut self,
+        now: Timestamp,
+        received: &mut [u8],
+        sink: &mut impl Sink,
+    ) -> Result<(), DriverError<D::Error>> {
+        for _ in 0..DATAGRAMS_PER_TURN_MAX {
+            let Some(datagram) = self.socket.try_recv_from(received).transpose() else { break };
+            self.handle_received(now, datagram, received)?;
+            self.drain(now, sink).await;
+        }
+        Ok(())
+    }
+
+    /// Gives out what the machine has: datagrams, then events.
+    async fn drain(&mut self, now: Timestamp, sink: &mut impl Sink) {
+        while let Some(transmit) = self.client.poll_transmit(now, &mut self.transmit) {
+            for datagram in transmit.datagrams(&self.transmit) {
+                if let Err(error) = self.socket.send_to(datagram, transmit.destination).await {
+                    self.send_errors += 1;
+                    tracing::debug!(%error, "a datagram could not be sent");
+                    // A connected socket hands an ICMP message to whichever call comes first.
+                    note_unreachable(&mut self.client, now, &error);
+                }
+            }
+        }
+        while let Some(event) = self.client.poll_event() {
+            if let ClientEvent::Ended(reason) = event {
+                self.ended = Some(reason);
+            }
+            sink.event(now, event);
+        }
+    }
+
+    fn note_unreachable(&mut self, now: Timestamp, error: &D::Error) {
+        note_unreachable(&mut self.client, now, error);
+    }
+
+    fn figures(&self) -> Figures {
+        Figures {
+            stats: self.client.stats(),
+            bytes_received: self.bytes_received,
+            send_errors: self.send_errors,
+            receive_errors: self.receive_errors.total,
+        }
+    }
+
+    fn observe_when_due(&mut self, now: Timestamp, sink: &mut impl Sink) {
+        if now >= self.observe_at {
+            self.observe_at = now + OBSERVE_INTERVAL;
+            sink.observe(now, &self.figures());
+        }
+    }
+}
+
+/// Tells the core when the network says that nobody listens at the server's port.
+fn note_unreachable<S: Seal>(client: &mut Client<S>, now: Timestamp, error: &(dyn Error + 'static)) {
+    let refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+    if error.downcast_ref().is_some_and(refused) {
+        client.handle_unreachable(now);
+    }
+}
+
+/// Tells an error now and then, which ICMP causes, from a socket that is broken for good.
+#[derive(Debug, Default)]
+struct ReceiveErrors {
+    total: u64,
+    since: Timestamp,
+    recent: u32,
+}
+
+impl ReceiveErrors {
+    /// Counts one more error.
+    fn are_too_many(&mut self, now: Timestamp) -> bool {
+        if now - self.since >= RECEIVE_ERRORS_PERIOD {
+            self.since = now;
+            self.recent = 0;
+        }
+        self.total += 1;
+        self.recent += 1;
+        self.recent > RECEIVE_ERRORS_MAX
+    }
+}

@@ -1,0 +1,233 @@
+//! The program: sockets, source and status page around the driver, from its start to its end.
+
+use core::net::SocketAddr;
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::process::ExitCode;
+
+use nalcast_core::DatagramSocket;
+use nalcast_core::Timestamp;
+use nalcast_core::seal::{Plain, Seal};
+use nalcast_core::send::{Server, ServerConfig, ServerEvent};
+use tokio::net::TcpListener;
+
+use crate::board::StatusBoard;
+use crate::clock::Clock;
+use crate::config::{Config, StatusPage};
+use crate::driver::{self, DriverError, ServerEnd, ServerHooks, ServerIo, ServerReport};
+use crate::framelog::{FrameLog, FrameLogError, monotonic_ns};
+use crate::net::{ServerSocket, reachable_address};
+use crate::source::{self, SourceControl, SourceError, SourceHandle};
+use crate::{http, signals};
+
+/// Why the program ends with a failure; each message is for its user.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The source cannot be opened.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// An address cannot be bound.
+    #[error("cannot listen at {address} for {purpose}: {source}; {}", advice(source, option))]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What would have been there.
+        purpose: &'static str,
+        /// The option that chooses it.
+        option: &'static str,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The frame log cannot be opened.
+    #[error(transparent)]
+    FrameLog(#[from] FrameLogError),
+    /// The loop could not go on.
+    #[error(transparent)]
+    Driver(#[from] DriverError<io::Error>),
+    /// The operating system refuses something basic.
+    #[error("the system refuses {what}: {source}")]
+    System {
+        /// What.
+        what: &'static str,
+        /// What it says.
+        source: io::Error,
+    },
+}
+
+fn advice(error: &io::Error, option: &str) -> String {
+    if error.kind() == ErrorKind::AddrInUse {
+        format!("another program uses it: end that one, or choose another port with `{option}`")
+    } else {
+        format!("choose another address with `{option}`")
+    }
+}
+
+/// Runs the program with a command line and tells how it ended.
+pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let config = match Config::parse_command_line(arguments) {
+        Ok(config) => config,
+        Err(error) => {
+            // If it cannot be printed, the exit code still tells.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    start_log();
+    match run(&config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "shell-server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start_log() {
+    let filter =
+        tracing_subscriber::EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}
+
+/// Shares until the source ends or a signal comes.
+///
+/// # Errors
+/// [`RunError`], when the program cannot begin or cannot go on.
+pub fn run(config: &Config) -> Result<(), RunError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| RunError::System { what: "an event loop", source })?;
+    runtime.block_on(share(config))
+}
+
+async fn share(config: &Config) -> Result<(), RunError> {
+    let socket = ServerSocket::bind(config.listen)
+        .map_err(|source| bind_error(config.listen, "viewers", "--listen ADDR:PORT", source))?;
+    let status_page = listen_for_status(config.http).await?;
+    let frame_log = config.frame_log.as_deref().map(FrameLog::create).transpose()?;
+    let shutdown =
+        signals::shutdown_signal().map_err(|source| RunError::System { what: "to hand over signals", source })?;
+    let mut source = source::open(&config.source_config())?;
+
+    let clock = Clock::start();
+    let server = new_server(config, &source, clock.now())?;
+    let (board, snapshots) = StatusBoard::new(source.info.clone());
+    let announced = Announcement { config, source: &source, viewers_at: socket.local_addr(), page: &status_page };
+    announced.print();
+    if let Some(listener) = status_page {
+        tokio::spawn(http::serve(listener, snapshots, core::future::pending()));
+    }
+    let mut hooks = Hooks { control: source.control.clone(), frame_log, board };
+    let io = ServerIo { source: &mut source.events, hooks: &mut hooks, wait_viewers: config.wait_viewers };
+    let outcome = driver::run(&socket, server, clock, io, shutdown).await;
+    let times = source.finish();
+    let report = outcome?;
+    log_end(&report);
+    tracing::debug!("capture {}, encode {} (median/p95)", times.capture, times.encode);
+    Ok(())
+}
+
+const fn bind_error(address: SocketAddr, purpose: &'static str, option: &'static str, source: io::Error) -> RunError {
+    RunError::Bind { address, purpose, option, source }
+}
+
+async fn listen_for_status(page: StatusPage) -> Result<Option<TcpListener>, RunError> {
+    let StatusPage::At(address) = page else { return Ok(None) };
+    let listener = TcpListener::bind(address).await;
+    let option = "--http ADDR:PORT` or `--http off";
+    listener.map(Some).map_err(|source| bind_error(address, "the status page", option, source))
+}
+
+fn new_server(config: &Config, source: &SourceHandle, now: Timestamp) -> Result<Server<Plain>, RunError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed)
+        .map_err(|error| RunError::System { what: "random numbers", source: io::Error::other(error) })?;
+    let config = ServerConfig {
+        codec: source.info.codec,
+        fps: u8::try_from(source.info.fps).unwrap_or(u8::MAX),
+        answers_key_requests: source.info.live,
+        viewers_max: config.max_viewers,
+    };
+    Ok(Server::new(config, Plain::default(), seed, now))
+}
+
+/// What the user is told when everything is ready.
+struct Announcement<'a> {
+    config: &'a Config,
+    source: &'a SourceHandle,
+    viewers_at: io::Result<SocketAddr>,
+    page: &'a Option<TcpListener>,
+}
+
+impl Announcement<'_> {
+    fn print(&self) {
+        let local = self.viewers_at.as_ref().map_or(self.config.listen, |address| *address);
+        let address = reachable_address(local);
+        let page = match self.page.as_ref().and_then(|listener| listener.local_addr().ok()) {
+            Some(address) => format!("; status at http://{address}/"),
+            None => String::new(),
+        };
+        let name = &self.source.info.name;
+        let text = format!(
+            "sharing {name}; watch with: shell-client nalcast://{address}{page}\n\
+             the traffic is not yet encrypted: anyone who can reach UDP port {} can watch\n",
+            address.port()
+        );
+        // Nobody may be reading; that is no reason not to share.
+        let _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
+    }
+}
+
+/// Ties the loop to the source's controls, the frame log, the status page and the log.
+struct Hooks {
+    control: SourceControl,
+    frame_log: Option<FrameLog>,
+    board: StatusBoard,
+}
+
+impl ServerHooks for Hooks {
+    fn start_source(&mut self) {
+        self.control.start();
+    }
+
+    fn request_key_frame(&mut self) {
+        self.control.request_key_frame();
+    }
+
+    fn handing_over(&mut self, index: u64) {
+        if let Some(log) = &mut self.frame_log {
+            log.write(index, monotonic_ns());
+        }
+    }
+
+    fn event(&mut self, event: &ServerEvent) {
+        match event {
+            ServerEvent::ViewerJoined { address, .. } => tracing::info!("viewer {address} joined"),
+            ServerEvent::ViewerLeft { address, reason, .. } => tracing::info!("viewer {address} is gone: {reason}"),
+            ServerEvent::KeyFrameWanted | ServerEvent::Finished => {}
+        }
+    }
+
+    fn observe<S: Seal>(&mut self, now: Timestamp, server: &Server<S>) {
+        self.board.update(now, server);
+    }
+}
+
+fn log_end(report: &ServerReport) {
+    let ServerReport { end, stats, send_errors, .. } = report;
+    let why = match end {
+        ServerEnd::EndOfSource => "the source is at its end",
+        ServerEnd::Shutdown => "stopped",
+    };
+    tracing::info!(
+        "{why}; access units {}, viewers {}, units refused {}, send errors {send_errors}",
+        stats.access_units,
+        stats.viewers_joined,
+        stats.access_units_refused
+    );
+}

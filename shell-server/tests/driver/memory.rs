@@ -1,0 +1,120 @@
+//! Two datagram sockets joined in memory, that fail when they are told to.
+
+use core::cell::{Cell, RefCell};
+use core::future::poll_fn;
+use core::net::SocketAddr;
+use core::task::Poll;
+use std::io;
+
+use nalcast_core::DatagramSocket;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, error::TryRecvError, unbounded_channel};
+
+/// How a socket misbehaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Fault {
+    #[default]
+    None,
+    /// Nothing can be sent.
+    SendFails,
+    /// Receiving fails at once, each time.
+    ReceiveFails,
+    /// Whatever is sent meets a closed port: the next receive tells.
+    Refused,
+    /// There is always one more datagram of nonsense.
+    Flooded,
+}
+
+pub(crate) struct MemorySocket {
+    local: SocketAddr,
+    peer: SocketAddr,
+    to_peer: UnboundedSender<Vec<u8>>,
+    from_peer: RefCell<UnboundedReceiver<Vec<u8>>>,
+    fault: Cell<Fault>,
+    refused: Cell<u32>,
+}
+
+pub(crate) const SERVER: &str = "192.0.2.1:4600";
+pub(crate) const VIEWER: &str = "192.0.2.2:50000";
+
+/// The server's and the viewer's socket.
+pub(crate) fn pair() -> (MemorySocket, MemorySocket) {
+    let (to_viewer, from_server) = unbounded_channel();
+    let (to_server, from_viewer) = unbounded_channel();
+    let socket = |local: &str, peer: &str, to_peer, from_peer| MemorySocket {
+        local: local.parse().unwrap(),
+        peer: peer.parse().unwrap(),
+        to_peer,
+        from_peer: RefCell::new(from_peer),
+        fault: Cell::default(),
+        refused: Cell::default(),
+    };
+    (socket(SERVER, VIEWER, to_viewer, from_viewer), socket(VIEWER, SERVER, to_server, from_server))
+}
+
+impl MemorySocket {
+    pub(crate) fn set_fault(&self, fault: Fault) {
+        self.fault.set(fault);
+    }
+
+    fn failure(&self) -> Option<io::Error> {
+        match self.fault.get() {
+            Fault::ReceiveFails => Some(io::Error::other("broken")),
+            Fault::Refused if self.refused.get() > 0 => {
+                self.refused.set(self.refused.get() - 1);
+                Some(io::ErrorKind::ConnectionRefused.into())
+            }
+            Fault::None | Fault::SendFails | Fault::Refused | Fault::Flooded => None,
+        }
+    }
+
+    fn take(&self, datagram: &[u8], buf: &mut [u8]) -> (usize, SocketAddr) {
+        buf[..datagram.len()].copy_from_slice(datagram);
+        (datagram.len(), self.peer)
+    }
+}
+
+impl DatagramSocket for MemorySocket {
+    type Error = io::Error;
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.local)
+    }
+
+    async fn send_to(&self, datagram: &[u8], to: SocketAddr) -> io::Result<()> {
+        assert_eq!(to, self.peer);
+        match self.fault.get() {
+            Fault::SendFails => return Err(io::ErrorKind::NetworkUnreachable.into()),
+            Fault::Refused => self.refused.set(self.refused.get() + 1),
+            // The peer may be gone, which a sender over UDP does not notice.
+            Fault::None | Fault::ReceiveFails | Fault::Flooded => drop(self.to_peer.send(datagram.to_vec())),
+        }
+        Ok(())
+    }
+
+    async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        // As every socket of tokio, it lets others run from time to time even if it is always ready.
+        tokio::task::coop::consume_budget().await;
+        poll_fn(|context| {
+            if let Some(error) = self.failure() {
+                return Poll::Ready(Err(error));
+            }
+            match self.from_peer.borrow_mut().poll_recv(context) {
+                Poll::Ready(Some(datagram)) => Poll::Ready(Ok(self.take(&datagram, buf))),
+                _ if self.fault.get() == Fault::Flooded => Poll::Ready(Ok(self.take(b"nonsense", buf))),
+                Poll::Ready(None) | Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
+        if let Some(error) = self.failure() {
+            return Err(error);
+        }
+        match self.from_peer.borrow_mut().try_recv() {
+            Ok(datagram) => Ok(Some(self.take(&datagram, buf))),
+            Err(_) if self.fault.get() == Fault::Flooded => Ok(Some(self.take(b"nonsense", buf))),
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,439 @@
+//! The inner ring: a server, its viewers and the links between them on one virtual clock, every law checked at
+//! every step. No tokio, no wall clock: the next moment is the earliest that any part asks for.
+
+use core::cmp::Reverse;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::collections::{BTreeMap, BinaryHeap};
+
+use core::time::Duration;
+
+use nalcast_core::limits::{BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX};
+use nalcast_core::recv::ClientState;
+use nalcast_core::seal::Plain;
+use nalcast_core::send::{Server, ServerConfig, ServerEvent};
+use nalcast_core::{Rng, Timestamp, nal::Codec};
+
+use crate::check::{self, Made, Violation};
+use crate::report::{Failure, Report, ViewerReport};
+use crate::scenario::Scenario;
+use crate::source::SyntheticSource;
+use crate::trace::Trace;
+use crate::viewer::Viewer;
+
+/// Where the server is.
+pub(crate) const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 4600);
+/// Datagrams that one input may cause at most: a frame for every viewer, generously.
+const OUTPUTS_PER_INPUT_MAX: usize = 20_000;
+/// Time after the source's end in which everybody must have been told.
+const GOODBYE: Duration = Duration::from_secs(15);
+
+/// What the clock moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Actor {
+    Server,
+    Source,
+    Plan,
+    Client(usize),
+    Down(usize),
+    Up(usize),
+}
+
+struct World {
+    scenario: Scenario,
+    now: Timestamp,
+    queue: BinaryHeap<Reverse<(Timestamp, u64, Actor)>>,
+    /// The time that each actor asked for last; older entries of the queue are void.
+    wakes: BTreeMap<Actor, Timestamp>,
+    sequence: u64,
+    server: Option<Server<Plain>>,
+    /// What each server made: a restarted one begins anew.
+    made: Vec<Made>,
+    source: SyntheticSource,
+    source_ended: bool,
+    finished: bool,
+    viewers: Vec<Viewer>,
+    plan: Vec<(Timestamp, PlanStep)>,
+    trace: Trace,
+    rng: Rng,
+    /// Units captured while no server was there to take them.
+    units: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PlanStep {
+    Start(usize),
+    Kill(usize),
+    Leave(usize),
+    Cut(usize, bool),
+    Mend(usize),
+    ServerStops,
+    ServerStarts,
+    FaultsEnd,
+    SourceEnds,
+    Convergence,
+    Over,
+}
+
+/// Runs a scenario to its end.
+///
+/// # Errors
+/// The first law that was broken, with everything needed to see it again.
+pub fn run(scenario: &Scenario, keep_lines: bool) -> Result<Report, Failure> {
+    let mut world = World::new(scenario.clone(), keep_lines);
+    match world.run() {
+        Ok(()) => Ok(world.report()),
+        Err(what) => Err(Failure {
+            scenario: scenario.to_string(),
+            seed: scenario.seed,
+            at: world.now,
+            what,
+            lines: world.trace.lines().to_vec(),
+        }),
+    }
+}
+
+impl World {
+    fn new(scenario: Scenario, keep_lines: bool) -> Self {
+        let rng = Rng::new(scenario.seed);
+        let viewers = (0..scenario.viewers.len())
+            .map(|i| Viewer::new(i, scenario.viewers[i].down.clone(), scenario.viewers[i].up.clone(), &rng))
+            .collect();
+        let mut world = Self {
+            now: Timestamp::ZERO,
+            queue: BinaryHeap::new(),
+            wakes: BTreeMap::new(),
+            sequence: 0,
+            server: None,
+            made: Vec::new(),
+            source: SyntheticSource::new(rng.fork(2).next_u64(), scenario.source.clone()),
+            source_ended: false,
+            finished: false,
+            viewers,
+            plan: plan(&scenario),
+            trace: Trace::new(keep_lines),
+            rng: rng.fork(3),
+            units: 0,
+            scenario,
+        };
+        world.start_server();
+        world
+    }
+
+    fn run(&mut self) -> Result<(), Violation> {
+        self.wake(Actor::Source, Some(self.source.next_capture()));
+        self.wake(Actor::Plan, self.plan.first().map(|(at, _)| *at));
+        while let Some(Reverse((at, _, actor))) = self.queue.pop() {
+            if self.wakes.get(&actor) != Some(&at) {
+                continue;
+            }
+            self.wakes.remove(&actor);
+            self.now = at;
+            match actor {
+                Actor::Plan => {
+                    if self.follow_plan()? {
+                        return self.check_end();
+                    }
+                }
+                Actor::Source => self.capture()?,
+                Actor::Server => self.server_timeout()?,
+                Actor::Client(i) => self.client_timeout(i)?,
+                Actor::Down(i) => self.deliver_down(i)?,
+                Actor::Up(i) => self.deliver_up(i)?,
+            }
+        }
+        Err("nothing is left to happen, and the plan is not over".into())
+    }
+
+    fn wake(&mut self, actor: Actor, at: Option<Timestamp>) {
+        let Some(at) = at.map(|at| at.max(self.now)) else {
+            self.wakes.remove(&actor);
+            return;
+        };
+        if self.wakes.insert(actor, at) != Some(at) {
+            self.sequence += 1;
+            self.queue.push(Reverse((at, self.sequence, actor)));
+        }
+    }
+
+    // --- The plan ----------------------------------------------------------------------------------------
+
+    /// Takes the next step of the plan; whether it was the last.
+    fn follow_plan(&mut self) -> Result<bool, Violation> {
+        let (_, step) = self.plan.remove(0);
+        self.trace.event(self.now, format_args!("{step:?}"));
+        match step {
+            PlanStep::Start(i) => {
+                self.viewers[i].start(self.now, &mut self.rng);
+                self.drain_client(i)?;
+            }
+            PlanStep::Kill(i) => {
+                self.viewers[i].kill();
+                self.wake(Actor::Client(i), None);
+            }
+            PlanStep::Leave(i) => {
+                self.viewers[i].leave(self.now);
+                self.drain_client(i)?;
+            }
+            PlanStep::Cut(i, both_ways) => {
+                self.viewers[i].down.set_partitioned(true);
+                self.viewers[i].up.set_partitioned(both_ways);
+            }
+            PlanStep::Mend(i) => {
+                self.viewers[i].down.set_partitioned(false);
+                self.viewers[i].up.set_partitioned(false);
+            }
+            PlanStep::ServerStops => {
+                self.server = None;
+                self.viewers.iter_mut().for_each(|viewer| viewer.address_check.forget());
+                self.wake(Actor::Server, None);
+            }
+            PlanStep::ServerStarts => self.start_server(),
+            PlanStep::FaultsEnd => {
+                for i in 0..self.viewers.len() {
+                    self.viewers[i].calm(self.now);
+                    self.wake(Actor::Down(i), self.viewers[i].down.poll_timeout());
+                    self.wake(Actor::Up(i), self.viewers[i].up.poll_timeout());
+                }
+            }
+            PlanStep::Convergence => self.check_convergence()?,
+            PlanStep::SourceEnds => {
+                self.source_ended = true;
+                if let Some(server) = &mut self.server {
+                    server.handle_end_of_source(self.now);
+                    self.drain_server()?;
+                }
+            }
+            PlanStep::Over => return Ok(true),
+        }
+        self.wake(Actor::Plan, self.plan.first().map(|(at, _)| *at));
+        Ok(false)
+    }
+
+    fn start_server(&mut self) {
+        let config = ServerConfig {
+            codec: Codec::H264,
+            fps: u8::try_from(self.scenario.source.fps).unwrap_or(u8::MAX),
+            answers_key_requests: self.scenario.live,
+            viewers_max: self.scenario.viewers_max,
+        };
+        let mut seed = [0; 32];
+        self.rng.fill(&mut seed);
+        self.server = Some(Server::new(config, Plain::default(), seed, self.now));
+        self.made.push(Made::default());
+        // A new server's encoder begins with a key frame.
+        self.source.request_key();
+    }
+
+    // --- The source --------------------------------------------------------------------------------------
+
+    fn capture(&mut self) -> Result<(), Violation> {
+        if self.source_ended {
+            return Ok(());
+        }
+        if self.scenario.key_every > 0 && self.units.is_multiple_of(self.scenario.key_every) {
+            self.source.request_key();
+        }
+        self.units += 1;
+        let unit = self.source.next_unit();
+        self.wake(Actor::Source, Some(self.source.next_capture()));
+        let Some(server) = &mut self.server else { return Ok(()) };
+        let frame_id = server
+            .handle_access_unit(self.now, unit.bytes.clone(), self.now)
+            .map_err(|refused| format!("an access unit was refused: {refused}"))?;
+        self.trace.event(self.now, format_args!("frame {frame_id}: {} B, key {}", unit.bytes.len(), unit.key));
+        if let Some(made) = self.made.last_mut() {
+            made.add(frame_id, &unit);
+        }
+        self.drain_server()
+    }
+
+    // --- The server --------------------------------------------------------------------------------------
+
+    fn server_timeout(&mut self) -> Result<(), Violation> {
+        let Some(server) = &mut self.server else { return Ok(()) };
+        server.handle_timeout(self.now);
+        self.drain_server()?;
+        self.expect_later("server", self.server.as_ref().and_then(|server| server.poll_timeout()).map(|(at, _)| at))
+    }
+
+    fn deliver_up(&mut self, i: usize) -> Result<(), Violation> {
+        while let Some(mut datagram) = self.viewers[i].up.poll_deliver(self.now) {
+            let Some(server) = &mut self.server else { continue };
+            self.trace.datagram(self.now, "server receives", i, &datagram);
+            self.viewers[i].address_check.received(&datagram);
+            server.handle_datagram(self.now, self.viewers[i].address, &mut datagram);
+            self.drain_server()?;
+        }
+        self.check_link(i)?;
+        self.wake(Actor::Up(i), self.viewers[i].up.poll_timeout());
+        Ok(())
+    }
+
+    fn drain_server(&mut self) -> Result<(), Violation> {
+        let mut buf = [0; BURST_DATAGRAMS_MAX * DATAGRAM_BYTES_MAX];
+        let mut outputs = 0;
+        let mut touched = Vec::new();
+        while let Some(transmit) = self.server.as_mut().and_then(|server| server.poll_transmit(self.now, &mut buf)) {
+            let i = self.viewers.iter().position(|viewer| viewer.address == transmit.destination);
+            let Some(i) = i else { return Err(format!("sent to a stranger: {}", transmit.destination)) };
+            for datagram in transmit.datagrams(&buf) {
+                outputs += 1;
+                self.trace.datagram(self.now, "server sends", i, datagram);
+                self.viewers[i].address_check.sends(datagram)?;
+                self.viewers[i].down.send(self.now, datagram);
+            }
+            touched.push(i);
+            if outputs > OUTPUTS_PER_INPUT_MAX {
+                return Err(format!("over {OUTPUTS_PER_INPUT_MAX} datagrams for one input"));
+            }
+        }
+        touched.sort_unstable();
+        touched.dedup();
+        for i in touched {
+            self.check_link(i)?;
+            self.wake(Actor::Down(i), self.viewers[i].down.poll_timeout());
+        }
+        while let Some(event) = self.server.as_mut().and_then(Server::poll_event) {
+            self.server_event(event);
+        }
+        let Some(server) = &self.server else { return Ok(()) };
+        check::server_caps(&server.stats(), server.viewers())?;
+        let wake = server.poll_timeout().map(|(at, _)| at);
+        self.wake(Actor::Server, wake);
+        Ok(())
+    }
+
+    fn server_event(&mut self, event: ServerEvent) {
+        self.trace.event(self.now, format_args!("{event:?}"));
+        match event {
+            ServerEvent::KeyFrameWanted => self.source.request_key(),
+            ServerEvent::Finished => self.finished = true,
+            ServerEvent::ViewerJoined { .. } | ServerEvent::ViewerLeft { .. } => {}
+        }
+    }
+
+    // --- The viewers -------------------------------------------------------------------------------------
+
+    fn client_timeout(&mut self, i: usize) -> Result<(), Violation> {
+        let Some(client) = &mut self.viewers[i].client else { return Ok(()) };
+        client.handle_timeout(self.now);
+        self.drain_client(i)?;
+        let next = self.viewers[i].client.as_ref().and_then(|client| client.poll_timeout()).map(|(at, _)| at);
+        self.expect_later("viewer", next)
+    }
+
+    fn deliver_down(&mut self, i: usize) -> Result<(), Violation> {
+        while let Some(mut datagram) = self.viewers[i].down.poll_deliver(self.now) {
+            let Some(client) = &mut self.viewers[i].client else { continue };
+            client.handle_datagram(self.now, SERVER, &mut datagram);
+            self.drain_client(i)?;
+        }
+        self.check_link(i)?;
+        self.wake(Actor::Down(i), self.viewers[i].down.poll_timeout());
+        Ok(())
+    }
+
+    fn drain_client(&mut self, i: usize) -> Result<(), Violation> {
+        let viewer = &mut self.viewers[i];
+        viewer.transmit(self.now, &mut self.trace, OUTPUTS_PER_INPUT_MAX)?;
+        viewer.events(self.now, &mut self.trace, &self.made)?;
+        let wake = viewer.client.as_ref().and_then(|client| client.poll_timeout()).map(|(at, _)| at);
+        let up = viewer.up.poll_timeout();
+        self.wake(Actor::Client(i), wake);
+        self.wake(Actor::Up(i), up);
+        Ok(())
+    }
+
+    // --- Checks ------------------------------------------------------------------------------------------
+
+    /// After a timeout was handled the next one must be later, or the loop would spin.
+    fn expect_later(&self, who: &str, next: Option<Timestamp>) -> Result<(), Violation> {
+        match next {
+            Some(next) if next <= self.now => Err(format!("the {who}'s next timeout {next} is not later than now")),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_link(&self, i: usize) -> Result<(), Violation> {
+        let conserved = self.viewers[i].down.stats().is_conserved() && self.viewers[i].up.stats().is_conserved();
+        if conserved { Ok(()) } else { Err(format!("viewer {i}'s link lost count of its datagrams")) }
+    }
+
+    /// Every viewer that should be there by now shows frames captured since the faults ended.
+    fn check_convergence(&self) -> Result<(), Violation> {
+        let full = self.scenario.viewers_max < self.scenario.viewers.len();
+        for (i, viewer) in self.viewers.iter().enumerate() {
+            let Some(client) = &viewer.client else { continue };
+            if matches!(client.state(), ClientState::Leaving | ClientState::Ended) || full {
+                continue;
+            }
+            if viewer.last_release.is_none_or(|at| at <= self.scenario.faults_end) {
+                let state = client.state();
+                return Err(format!(
+                    "viewer {i} ({state:?}) has shown nothing since the faults ended; last at {:?}",
+                    viewer.last_release
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// After the goodbye nobody is left, and everybody who was there has the last frame.
+    fn check_end(&self) -> Result<(), Violation> {
+        if !self.finished {
+            return Err("the server has not finished saying goodbye".into());
+        }
+        let newest = self.made.last().and_then(Made::newest);
+        for (i, viewer) in self.viewers.iter().enumerate() {
+            let Some(client) = &viewer.client else { continue };
+            let full = self.scenario.viewers_max < self.scenario.viewers.len();
+            if client.state() != ClientState::Ended && !full {
+                return Err(format!("viewer {i} is still {:?}", client.state()));
+            }
+            let behind = viewer.ended_with_stream && viewer.session.last_released() != newest;
+            if behind && self.scenario.live && !full {
+                let last = viewer.session.last_released();
+                return Err(format!("viewer {i} ended with frame {last:?}, the last one was {newest:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&self) -> Report {
+        Report {
+            digest: self.trace.digest(),
+            events: self.trace.events(),
+            simulated: self.now,
+            units: self.units,
+            server: self.server.as_ref().map(Server::stats).unwrap_or_default(),
+            viewers: self.viewers.iter().map(ViewerReport::new).collect(),
+            lines: self.trace.lines().to_vec(),
+        }
+    }
+}
+
+fn plan(scenario: &Scenario) -> Vec<(Timestamp, PlanStep)> {
+    let mut plan = Vec::new();
+    for (i, viewer) in scenario.viewers.iter().enumerate() {
+        plan.push((viewer.joins, PlanStep::Start(i)));
+        plan.extend(viewer.leaves.map(|at| (at, PlanStep::Leave(i))));
+        if let Some((from, to)) = viewer.killed {
+            plan.push((from, PlanStep::Kill(i)));
+            plan.push((to, PlanStep::Start(i)));
+        }
+        if let Some(partition) = viewer.partition {
+            plan.push((partition.from, PlanStep::Cut(i, partition.both_ways)));
+            plan.push((partition.to, PlanStep::Mend(i)));
+        }
+    }
+    if let Some((from, to)) = scenario.server_down {
+        plan.push((from, PlanStep::ServerStops));
+        plan.push((to, PlanStep::ServerStarts));
+    }
+    plan.push((scenario.faults_end, PlanStep::FaultsEnd));
+    plan.push((scenario.faults_end + scenario.converges_within, PlanStep::Convergence));
+    plan.push((scenario.source_ends, PlanStep::SourceEnds));
+    plan.push((scenario.source_ends + GOODBYE, PlanStep::Over));
+    plan.sort_by_key(|(at, _)| *at);
+    plan
+}
