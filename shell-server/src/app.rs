@@ -128,7 +128,9 @@ async fn share(config: &Config) -> Result<(), RunError> {
     let times = source.finish();
     let report = outcome?;
     log_end(&report);
-    tracing::debug!("capture {}, encode {} (median/p95)", times.capture, times.encode);
+    if times.capture.count > 0 {
+        tracing::info!("{times}");
+    }
     Ok(())
 }
 

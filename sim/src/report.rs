@@ -6,6 +6,7 @@ use nalcast_core::Timestamp;
 use nalcast_core::recv::{Abandoned, EndReason};
 use nalcast_core::send::ServerStats;
 
+use crate::scenario::FROM_SEED;
 use crate::viewer::Viewer;
 
 /// A run in which every law held.
@@ -104,6 +105,8 @@ impl fmt::Display for Report {
 /// A law that was broken.
 #[derive(Clone, Debug)]
 pub struct Failure {
+    /// The scenario's name.
+    pub name: &'static str,
     /// The scenario in words.
     pub scenario: String,
     /// Its seed.
@@ -119,6 +122,10 @@ pub struct Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { scenario, seed, at, what, .. } = self;
-        write!(f, "{scenario}at {at}: {what}\nreplay: cargo run -p sim -- --seed {seed} --trace")
+        write!(f, "{scenario}at {at}: {what}\nreplay: ")?;
+        match self.name {
+            FROM_SEED => write!(f, "cargo run -p sim -- --seed {seed} --trace"),
+            name => write!(f, "cargo test -p sim --test scenarios (scenario '{name}', seed {seed})"),
+        }
     }
 }

@@ -8,6 +8,9 @@ use nalcast_core::{Rng, Timestamp};
 use crate::link::{LinkConfig, LossModel};
 use crate::source::SourceModel;
 
+/// The name of scenarios that a seed alone determines.
+pub const FROM_SEED: &str = "seed";
+
 /// One viewer's part in a scenario.
 #[derive(Clone, Debug)]
 pub struct ViewerPlan {
@@ -78,7 +81,7 @@ impl ViewerPlan {
 }
 
 impl Scenario {
-    /// `viewers` clean viewers at 10 ms, ten seconds of faults (none yet), five of calm.
+    /// `viewers` clean viewers at 10 ms, ten seconds of faults (none yet), eight of calm.
     #[must_use]
     pub fn calm(name: &'static str, seed: u64, viewers: usize) -> Self {
         let source = SourceModel { key_bytes: 30_000, delta_bytes: 500..=9_000, ..SourceModel::default() };
@@ -93,7 +96,7 @@ impl Scenario {
             server_down: None,
             faults_end: Timestamp::from_millis(10_000),
             converges_within: Duration::from_secs(3),
-            source_ends: Timestamp::from_millis(15_000),
+            source_ends: Timestamp::from_millis(18_000),
         }
     }
 
@@ -110,7 +113,7 @@ impl Scenario {
         let mut rng = Rng::new(seed).fork(1);
         let most = if rng.chance_ppm(100_000) { 12 } else { 4 };
         let count = 1 + rng.below(most) as usize;
-        let mut scenario = Self::calm("seed", seed, 0);
+        let mut scenario = Self::calm(FROM_SEED, seed, 0);
         scenario.source.fps = [5, 15, 30, 60][rng.below(4) as usize];
         scenario.source.key_bytes = 2_000 + rng.below(90_000) as usize;
         let delta_max = 200 + rng.below(12_000) as usize;
@@ -134,7 +137,7 @@ impl Scenario {
         if interrupted || !scenario.live {
             // Silence is noticed after ten seconds, and the pause before a new attempt grows to ten.
             scenario.converges_within = Duration::from_secs(25);
-            scenario.source_ends = scenario.faults_end + Duration::from_secs(28);
+            scenario.source_ends = scenario.faults_end + Duration::from_secs(31);
         }
         scenario
     }

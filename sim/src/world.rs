@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use core::time::Duration;
 
-use nalcast_core::limits::{BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX};
+use nalcast_core::limits::{BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX, INIT_RETRY_MAX};
 use nalcast_core::recv::ClientState;
 use nalcast_core::seal::Plain;
 use nalcast_core::send::{Server, ServerConfig, ServerEvent};
@@ -70,7 +70,10 @@ enum PlanStep {
     ServerStarts,
     FaultsEnd,
     SourceEnds,
-    Convergence,
+    /// Those in a session show fresh frames; later, everybody does.
+    Convergence {
+        of_all: bool,
+    },
     Over,
 }
 
@@ -83,6 +86,7 @@ pub fn run(scenario: &Scenario, keep_lines: bool) -> Result<Report, Failure> {
     match world.run() {
         Ok(()) => Ok(world.report()),
         Err(what) => Err(Failure {
+            name: scenario.name,
             scenario: scenario.to_string(),
             seed: scenario.seed,
             at: world.now,
@@ -195,7 +199,7 @@ impl World {
                     self.wake(Actor::Up(i), self.viewers[i].up.poll_timeout());
                 }
             }
-            PlanStep::Convergence => self.check_convergence()?,
+            PlanStep::Convergence { of_all } => self.check_convergence(of_all)?,
             PlanStep::SourceEnds => {
                 self.source_ended = true;
                 if let Some(server) = &mut self.server {
@@ -360,11 +364,13 @@ impl World {
     }
 
     /// Every viewer that should be there by now shows frames captured since the faults ended.
-    fn check_convergence(&self) -> Result<(), Violation> {
+    fn check_convergence(&self, of_all: bool) -> Result<(), Violation> {
         let full = self.scenario.viewers_max < self.scenario.viewers.len();
         for (i, viewer) in self.viewers.iter().enumerate() {
             let Some(client) = &viewer.client else { continue };
-            if matches!(client.state(), ClientState::Leaving | ClientState::Ended) || full {
+            let gone = matches!(client.state(), ClientState::Leaving | ClientState::Ended);
+            let asking = client.state() == ClientState::Connecting && !of_all;
+            if gone || asking || full {
                 continue;
             }
             if viewer.last_release.is_none_or(|at| at <= self.scenario.faults_end) {
@@ -431,7 +437,10 @@ fn plan(scenario: &Scenario) -> Vec<(Timestamp, PlanStep)> {
         plan.push((to, PlanStep::ServerStarts));
     }
     plan.push((scenario.faults_end, PlanStep::FaultsEnd));
-    plan.push((scenario.faults_end + scenario.converges_within, PlanStep::Convergence));
+    let converged = scenario.faults_end + scenario.converges_within;
+    plan.push((converged, PlanStep::Convergence { of_all: false }));
+    // The pause between two INITs of a newcomer may just have begun when the faults ended.
+    plan.push((converged + INIT_RETRY_MAX, PlanStep::Convergence { of_all: true }));
     plan.push((scenario.source_ends, PlanStep::SourceEnds));
     plan.push((scenario.source_ends + GOODBYE, PlanStep::Over));
     plan.sort_by_key(|(at, _)| *at);

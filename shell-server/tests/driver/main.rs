@@ -1,4 +1,5 @@
 //! Both shells' loops, joined in memory, in paused time.
+#![expect(clippy::unwrap_used, reason = "a step that fails in a function of the tests fails the test")]
 
 mod memory;
 
