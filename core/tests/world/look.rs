@@ -89,16 +89,19 @@ pub(crate) fn lost(world: &World, viewer: usize) -> Vec<LostReason> {
 /// A viewer, or the server to it, says something that its machine would not. The number that this uses up costs the
 /// machine its next datagram.
 pub(crate) fn say(world: &mut World, viewer: usize, to_server: bool, message: &Control<'_>) {
-    let sealed = |to_server: bool| {
-        let last = |datagram: &&Datagram| {
-            datagram.viewer == viewer && datagram.to_server == to_server && datagram.bytes[0] & 0x80 != 0
-        };
-        world.log.iter().rev().find(last).map(|datagram| &datagram.bytes)
-    };
-    let id = sealed(true).expect("a session")[3..7].try_into().map(u32::from_be_bytes).expect("four bytes");
+    // Of the newest session: all since its ACCEPT.
+    let of_session = world.log.iter().rev().filter(|datagram| datagram.viewer == viewer);
+    let of_session = of_session.take_while(|datagram| datagram.to_server || datagram.bytes[0] != 3);
+    let sealed: Vec<_> = of_session.filter(|datagram| datagram.bytes[0] & 0x80 != 0).collect();
+    // An INIT that was answered twice hides it; then nothing is said.
+    let Some(word) = sealed.iter().find(|datagram| datagram.to_server) else { return };
+    let id = word.bytes[3..7].try_into().map(u32::from_be_bytes).expect("four bytes");
+    let number =
+        |datagram: &Datagram| u32::from_be_bytes([0, datagram.bytes[0] & 0x0f, datagram.bytes[1], datagram.bytes[2]]);
+    let numbers = sealed.iter().filter(|datagram| datagram.to_server == to_server).map(|datagram| number(datagram));
+    let last_number = numbers.max().unwrap_or_default();
     let seal = Plain::default().for_session(id);
     let id = to_server.then_some(id);
-    let last_number = sealed(to_server).map_or(0, |last| u32::from_be_bytes([0, last[0] & 0x0f, last[1], last[2]]));
     let mut channel = Channel::new(seal, if to_server { Direction::ToServer } else { Direction::ToViewer });
     let mut buf = [0; 1_500];
     (0..last_number).for_each(|_| {

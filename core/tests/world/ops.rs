@@ -185,9 +185,9 @@ fn heal(world: &mut World) {
         let wanted = world.server_events[answered..].iter().any(|(_, event)| *event == ServerEvent::KeyFrameWanted);
         answered = world.server_events.len();
         // Whoever makes no key frame on request makes one now and then.
-        feed(world, if wanted || number % 100 == 0 { Kind::Key } else { Kind::Delta }, 2_000);
+        feed(world, if wanted || number % 50 == 0 { Kind::Key } else { Kind::Delta }, 2_000);
         number += 1;
-        world.run(100 * MS);
+        world.run(200 * MS);
     }
     world.run(500 * MS);
     let states: Vec<_> = world.viewers.iter().map(|viewer| viewer.client.state()).collect();

@@ -1,4 +1,5 @@
 //! Access units of the right shape, and what a viewer may make of them.
+#![allow(dead_code, reason = "each binary that includes this file uses a part of it")]
 
 use std::collections::BTreeSet;
 

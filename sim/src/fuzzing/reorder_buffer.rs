@@ -15,6 +15,7 @@ use nalcast_core::wire::{Writer, frame_id_low};
 use nalcast_core::{Timestamp, limits};
 
 const SERVER: SocketAddr = SocketAddr::new(core::net::IpAddr::V4(core::net::Ipv4Addr::LOCALHOST), 9000);
+const CONNECTION_ID: u32 = 1;
 const SEGMENT: usize = 24;
 
 /// The first byte chooses the stream, each three that follow do something.
@@ -93,7 +94,7 @@ impl Run {
         let nonce = buf.get(6..14).and_then(|nonce| nonce.try_into().ok()).expect("a nonce");
         let parameters =
             SessionParameters { aead: 0, frame_bytes_max: 0, server_time_us: 0, newest_frame: 0 }.to_bytes();
-        let clear = Long::Accept { nonce, connection_id: 1, handshake: &[], sealed: &[] };
+        let clear = Long::Accept { nonce, connection_id: CONNECTION_ID, handshake: &[], sealed: &[] };
         let clear_len = clear.write(&mut buf).expect("it fits");
         let len = clear_len + parameters.len() + Plain::TAG_BYTES;
         let (header, sealed) = buf[..len].split_at_mut(clear_len);
@@ -104,7 +105,7 @@ impl Run {
             choice,
             now,
             client,
-            server: Channel::new(Plain::default().for_session(1), Direction::ToViewer),
+            server: Channel::new(Plain::default().for_session(CONNECTION_ID), Direction::ToViewer),
             delivered: BTreeMap::new(),
             released: BTreeSet::new(),
             given_up: BTreeSet::new(),
