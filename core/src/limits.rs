@@ -55,6 +55,8 @@ pub const QUEUE_BYTES_MAX: usize = 2 << 20;
 pub const QUEUE_AGE_MAX: Duration = Duration::from_millis(100);
 /// The time over which a frame is spread while nothing is known about the path.
 pub const PACING_FRAME_PERIOD: Duration = Duration::from_millis(10);
+/// How late a shell may send a burst without losing its place: timers wake it up a millisecond late, or two.
+pub const PACING_LATENESS: Duration = Duration::from_millis(3);
 /// The time in which everything that waits for one viewer leaves, if nothing else is slower: a newcomer's
 /// catch-up is many small frames.
 pub const PACING_QUEUE_PERIOD: Duration = Duration::from_millis(50);

@@ -8,6 +8,7 @@ pub mod impaired;
 pub mod link;
 #[cfg(feature = "shells")]
 pub mod outer;
+mod plan;
 pub mod report;
 pub mod scenario;
 pub mod source;

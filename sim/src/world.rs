@@ -5,15 +5,14 @@ use core::cmp::Reverse;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::collections::{BTreeMap, BinaryHeap};
 
-use core::time::Duration;
-
-use nalcast_core::limits::{BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX, INIT_RETRY_MAX};
+use nalcast_core::limits::{BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX};
 use nalcast_core::recv::ClientState;
 use nalcast_core::seal::Plain;
 use nalcast_core::send::{Server, ServerConfig, ServerEvent};
 use nalcast_core::{Rng, Timestamp, nal::Codec};
 
 use crate::check::{self, Made, Violation};
+use crate::plan::{PlanStep, plan};
 use crate::report::{Failure, Report, ViewerReport};
 use crate::scenario::Scenario;
 use crate::source::SyntheticSource;
@@ -24,8 +23,6 @@ use crate::viewer::Viewer;
 pub(crate) const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 4600);
 /// Datagrams that one input may cause at most: a frame for every viewer, generously.
 const OUTPUTS_PER_INPUT_MAX: usize = 20_000;
-/// Time after the source's end in which everybody must have been told.
-const GOODBYE: Duration = Duration::from_secs(15);
 
 /// What the clock moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,24 +54,6 @@ struct World {
     rng: Rng,
     /// Units captured while no server was there to take them.
     units: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum PlanStep {
-    Start(usize),
-    Kill(usize),
-    Leave(usize),
-    Cut(usize, bool),
-    Mend(usize),
-    ServerStops,
-    ServerStarts,
-    FaultsEnd,
-    SourceEnds,
-    /// Those in a session show fresh frames; later, everybody does.
-    Convergence {
-        of_all: bool,
-    },
-    Over,
 }
 
 /// Runs a scenario to its end.
@@ -416,33 +395,4 @@ impl World {
             lines: self.trace.lines().to_vec(),
         }
     }
-}
-
-fn plan(scenario: &Scenario) -> Vec<(Timestamp, PlanStep)> {
-    let mut plan = Vec::new();
-    for (i, viewer) in scenario.viewers.iter().enumerate() {
-        plan.push((viewer.joins, PlanStep::Start(i)));
-        plan.extend(viewer.leaves.map(|at| (at, PlanStep::Leave(i))));
-        if let Some((from, to)) = viewer.killed {
-            plan.push((from, PlanStep::Kill(i)));
-            plan.push((to, PlanStep::Start(i)));
-        }
-        if let Some(partition) = viewer.partition {
-            plan.push((partition.from, PlanStep::Cut(i, partition.both_ways)));
-            plan.push((partition.to, PlanStep::Mend(i)));
-        }
-    }
-    if let Some((from, to)) = scenario.server_down {
-        plan.push((from, PlanStep::ServerStops));
-        plan.push((to, PlanStep::ServerStarts));
-    }
-    plan.push((scenario.faults_end, PlanStep::FaultsEnd));
-    let converged = scenario.faults_end + scenario.converges_within;
-    plan.push((converged, PlanStep::Convergence { of_all: false }));
-    // The pause between two INITs of a newcomer may just have begun when the faults ended.
-    plan.push((converged + INIT_RETRY_MAX, PlanStep::Convergence { of_all: true }));
-    plan.push((scenario.source_ends, PlanStep::SourceEnds));
-    plan.push((scenario.source_ends + GOODBYE, PlanStep::Over));
-    plan.sort_by_key(|(at, _)| *at);
-    plan
 }

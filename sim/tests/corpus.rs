@@ -7,9 +7,16 @@ use std::path::{Path, PathBuf};
 
 use sim::fuzzing;
 
+type Body = fn(&[u8]);
+
 /// Every target with its body. The directory `fuzz/corpus/NAME` holds its inputs.
-const TARGETS: &[(&str, fn(&[u8]))] =
-    &[("annexb", fuzzing::annexb::annexb), ("http_parser", fuzzing::http_parser::http_parser)];
+const TARGETS: [(&str, Body); 5] = [
+    ("annexb", fuzzing::annexb::annexb),
+    ("datagram", fuzzing::datagram::datagram),
+    ("http_parser", fuzzing::http_parser::http_parser),
+    ("reorder_buffer", fuzzing::reorder_buffer::reorder_buffer),
+    ("session", fuzzing::session::session),
+];
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus")
@@ -17,15 +24,15 @@ fn corpus() -> PathBuf {
 
 fn entries(directory: &Path) -> Vec<PathBuf> {
     let list = fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
-    let mut paths: Vec<_> = list.map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> = list.map(|entry| entry.expect("a readable directory").path()).collect();
     paths.sort();
     paths
 }
 
 /// The inputs at which `body` panics. What it says of each is on stderr, above the list.
-fn failures(inputs: &[PathBuf], body: fn(&[u8])) -> Vec<&Path> {
+fn failures(inputs: &[PathBuf], body: Body) -> Vec<&Path> {
     let fails = |path: &PathBuf| {
-        let input = fs::read(path).unwrap();
+        let input = fs::read(path).expect("a readable input");
         catch_unwind(|| body(&input)).is_err()
     };
     inputs.iter().filter(|path| fails(path)).map(PathBuf::as_path).collect()
@@ -33,7 +40,7 @@ fn failures(inputs: &[PathBuf], body: fn(&[u8])) -> Vec<&Path> {
 
 #[test]
 fn no_input_contradicts_an_oracle() {
-    for &(name, body) in TARGETS {
+    for (name, body) in TARGETS {
         let inputs = entries(&corpus().join(name));
         assert!(!inputs.is_empty(), "the corpus of {name} is empty");
         assert_eq!(failures(&inputs, body), Vec::<&Path>::new(), "target {name}");
@@ -42,7 +49,8 @@ fn no_input_contradicts_an_oracle() {
 
 #[test]
 fn every_corpus_is_replayed() {
-    let kept: BTreeSet<_> = entries(&corpus()).iter().map(|path| path.file_name().unwrap().to_owned()).collect();
+    let kept: BTreeSet<_> =
+        entries(&corpus()).iter().map(|path| path.file_name().expect("a name").to_owned()).collect();
     let replayed: BTreeSet<_> = TARGETS.iter().map(|(name, _)| (*name).into()).collect();
     assert_eq!(kept, replayed);
 }

@@ -31,6 +31,7 @@ pub(super) struct SortedBuffer {
     /// The last frames released that others may refer to, newest last.
     references: VecDeque<u64>,
     any_released: bool,
+    /// Whether a frame was ever released or given up: from then on nothing comes before `next`.
     any_finished: bool,
     any_seen: bool,
 }

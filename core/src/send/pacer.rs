@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::limits::{PACING_FRAME_PERIOD, PACING_QUEUE_PERIOD};
+use crate::limits::{PACING_FRAME_PERIOD, PACING_LATENESS, PACING_QUEUE_PERIOD};
 use crate::time::{Timestamp, micros};
 
 /// When the next burst of one viewer may leave.
@@ -37,9 +37,12 @@ impl Pacer {
     }
 
     /// A burst of `bytes` left at `now`; the following one waits for as long as this one takes at `rate`.
-    /// Time that passed unused earns nothing: a pause is never followed by a larger burst.
+    /// Time that passed unused earns nothing: a pause is never followed by a larger burst. But a shell that wakes
+    /// up late, as timers make it, does not lose the time: it would add up over a large frame.
     pub(super) fn sent(&mut self, now: Timestamp, bytes: usize, rate: Rate) {
-        self.next = self.next.max(now) + rate.time_for(bytes);
+        let late = now - self.next;
+        let due = if late <= PACING_LATENESS { self.next } else { now };
+        self.next = due + rate.time_for(bytes);
     }
 }
 
@@ -100,6 +103,17 @@ mod tests {
             pacer.sent(pacer.next(), 12_000, rate);
         }
         assert_eq!(pacer.next(), START + PACING_FRAME_PERIOD);
+    }
+
+    #[test]
+    fn a_late_wake_up_does_not_delay_the_bursts_behind_it() {
+        let mut pacer = Pacer::new(START);
+        let rate = Rate(1_000_000);
+        let late = Duration::from_micros(1_500);
+        for burst in 1..100u32 {
+            pacer.sent(pacer.next() + late, 2_000, rate);
+            assert_eq!(pacer.next(), START + Duration::from_millis(2) * burst);
+        }
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use super::source::{Source, word_positions};
 
-pub type Rule = fn(&[Source]) -> Vec<String>;
+pub(crate) type Rule = fn(&[Source]) -> Vec<String>;
 
 /// Every rule with its name.
-pub const RULES: &[(&str, Rule)] = &[
+pub(crate) const RULES: &[(&str, Rule)] = &[
     ("files are short", files_are_short),
     ("functions of the core are short", functions_are_short),
     ("the core cannot touch the world", the_core_is_pure),

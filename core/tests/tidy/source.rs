@@ -5,38 +5,38 @@ use std::path::Path;
 
 /// One file of the project.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub(crate) struct Source {
     /// Relative to the project's directory, with `/` between its parts.
-    pub path: String,
-    pub text: String,
+    pub(crate) path: String,
+    pub(crate) text: String,
     /// The text with comments and what is inside quotes blanked, each line where it was. Of Rust files only.
-    pub code: String,
+    pub(crate) code: String,
 }
 
 impl Source {
-    pub fn new(path: &str, text: &str) -> Self {
+    pub(crate) fn new(path: &str, text: &str) -> Self {
         let code = if path.ends_with(".rs") { code_of(text) } else { String::new() };
         Self { path: path.to_owned(), text: text.to_owned(), code }
     }
 
-    pub fn is_rust(&self) -> bool {
+    pub(crate) fn is_rust(&self) -> bool {
         self.path.ends_with(".rs")
     }
 
     /// The crate's directory and nothing below another one.
-    pub fn is_in(&self, directory: &str) -> bool {
+    pub(crate) fn is_in(&self, directory: &str) -> bool {
         self.path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
     }
 
     /// A finding about the line that holds the byte `at` of the text or the code.
-    pub fn found(&self, at: usize, what: impl std::fmt::Display) -> String {
+    pub(crate) fn found(&self, at: usize, what: impl core::fmt::Display) -> String {
         let line = 1 + self.text.bytes().take(at).filter(|&byte| byte == b'\n').count();
         format!("{}:{line}: {what}", self.path)
     }
 }
 
 /// Every file of the project, in order of paths; those that are not text have none.
-pub fn project(root: &Path) -> Vec<Source> {
+pub(crate) fn project(root: &Path) -> Vec<Source> {
     let mut sources = Vec::new();
     walk(root, "", &mut sources);
     sources.sort_by(|a, b| a.path.cmp(&b.path));
@@ -44,18 +44,18 @@ pub fn project(root: &Path) -> Vec<Source> {
 }
 
 fn walk(root: &Path, directory: &str, sources: &mut Vec<Source>) {
-    for entry in fs::read_dir(root.join(directory)).unwrap() {
-        let entry = entry.unwrap();
-        let name = entry.file_name().into_string().unwrap();
+    for entry in fs::read_dir(root.join(directory)).expect("a readable directory") {
+        let entry = entry.expect("a readable directory");
+        let name = entry.file_name().into_string().expect("a name in UTF-8");
         let path = if directory.is_empty() { name.clone() } else { format!("{directory}/{name}") };
         let is_made = matches!(path.as_str(), "target" | "fuzz/target" | "fuzz/artifacts" | "fuzz/coverage");
         if is_made || name == ".git" {
             continue;
         }
-        if entry.file_type().unwrap().is_dir() {
+        if entry.path().is_dir() {
             walk(root, &path, sources);
         } else {
-            let text = String::from_utf8(fs::read(entry.path()).unwrap());
+            let text = String::from_utf8(fs::read(entry.path()).expect("a readable file"));
             sources.push(Source::new(&path, &text.unwrap_or_default()));
         }
     }
@@ -75,7 +75,7 @@ fn code_of(text: &str) -> String {
             code.extend(blanked.map(|&byte| if byte == b'\n' { byte } else { b' ' }));
         }
     }
-    String::from_utf8(code).unwrap()
+    String::from_utf8(code).expect("whole characters were blanked")
 }
 
 /// How many bytes from `at` on are comment, string or character.
@@ -147,18 +147,19 @@ fn character_length(rest: &[u8]) -> usize {
 }
 
 /// Whether a byte can be part of a name.
-pub const fn is_word(byte: u8) -> bool {
+pub(crate) const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 /// Where `word` stands in `code` as a word of its own: no name goes on before or behind it.
-pub fn word_positions<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
+pub(crate) fn word_positions<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     let continues = |at: Option<usize>| at.and_then(|at| code.as_bytes().get(at)).is_some_and(|&byte| is_word(byte));
     let (begins, ends) = (word.as_bytes().first(), word.as_bytes().last());
     let (begins, ends) = (begins.is_some_and(|&byte| is_word(byte)), ends.is_some_and(|&byte| is_word(byte)));
-    code.match_indices(word)
-        .map(|(at, _)| at)
-        .filter(move |&at| !(begins && continues(at.checked_sub(1))) && !(ends && continues(Some(at + word.len()))))
+    code.match_indices(word).map(|(at, _)| at).filter(move |&at| {
+        let (before, behind) = (at.checked_sub(1), Some(at + word.len()));
+        !(begins && continues(before) || ends && continues(behind))
+    })
 }
 
 #[test]

@@ -9,6 +9,7 @@ use nalcast_core::wire::media::{FragmentHeader, FrameHeader};
 use nalcast_core::wire::{CloseCode, Writer};
 
 /// Bytes, and the length and meaning of each field in turn.
+#[derive(Clone)]
 pub(crate) struct Sample {
     pub(crate) name: &'static str,
     pub(crate) bytes: Vec<u8>,
@@ -20,7 +21,8 @@ const COOKIE: Cookie = Cookie { mac: [0xc0; 16], time: 0x1234 };
 const HEAD: [(usize, &str); 4] = [(1, "type"), (4, "magic"), (1, "version"), (8, "client nonce")];
 
 pub(crate) fn all() -> Vec<Sample> {
-    let mut samples = handshake();
+    let mut samples = handshake_requests();
+    samples.extend(handshake_answers());
     samples.extend(controls());
     samples.push(feedback());
     samples.extend(sealed());
@@ -33,22 +35,10 @@ fn long(name: &'static str, long: &Long<'_>, fields: &[(usize, &'static str)]) -
     Sample { name, bytes: buf[..len].to_vec(), fields: [&HEAD, fields].concat() }
 }
 
-fn handshake() -> Vec<Sample> {
+fn handshake_requests() -> Vec<Sample> {
     let first =
         Init { nonce: NONCE, cookie: None, token: b"", auth: AUTH_OPEN, aead_offer: 0, versions: &[1], handshake: b"" };
     let again = Init { cookie: Some(COOKIE), token: b"token", aead_offer: 3, handshake: b"e, psk", ..first };
-    let parameters = SessionParameters {
-        aead: 0,
-        frame_bytes_max: 2 << 20,
-        server_time_us: 0x0102_0304_0506_0708,
-        newest_frame: 0x1_0002,
-    };
-    let accept = Long::Accept {
-        nonce: NONCE,
-        connection_id: 0xdead_beef,
-        handshake: b"e, ee",
-        sealed: &[&parameters.to_bytes()[..], &[0x7a; 16]].concat(),
-    };
     vec![
         long(
             "init",
@@ -82,6 +72,23 @@ fn handshake() -> Vec<Sample> {
                 (1150, "padding to 1200"),
             ],
         ),
+    ]
+}
+
+fn handshake_answers() -> Vec<Sample> {
+    let parameters = SessionParameters {
+        aead: 0,
+        frame_bytes_max: 2 << 20,
+        server_time_us: 0x0102_0304_0506_0708,
+        newest_frame: 0x1_0002,
+    };
+    let accept = Long::Accept {
+        nonce: NONCE,
+        connection_id: 0xdead_beef,
+        handshake: b"e, ee",
+        sealed: &[&parameters.to_bytes()[..], &[0x7a; 16]].concat(),
+    };
+    vec![
         long(
             "retry",
             &Long::Retry { nonce: NONCE, auth_modes: 1, cookie: COOKIE },

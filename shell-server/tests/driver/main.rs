@@ -64,6 +64,7 @@ impl ServerHooks for Hooks<'_> {
 
     fn observe<S: Seal>(&mut self, now: Timestamp, server: &Server<S>) {
         self.note(|told| told.observed.push((now, server.viewer_count())));
+        self.note(|told| assert!(told.observed.len() < 10_000, "the loop spins"));
     }
 }
 
@@ -137,7 +138,9 @@ async fn try_watch(
 
 /// Feeds `count` units once the source was started, then `last`.
 async fn feed(source: mpsc::Sender<SourceEvent>, count: u32, last: Option<SourceEvent>, told: &RefCell<Told>) {
+    let began = Instant::now();
     while told.borrow().starts == 0 {
+        assert!(began.elapsed() < LONG, "the source was never started");
         sleep(FRAME_INTERVAL).await;
     }
     for index in 0..count {
@@ -185,6 +188,7 @@ async fn a_server_that_shuts_down_tells_its_viewer_which_waits_until_it_is_told_
     let (source, units) = mpsc::channel(4);
     let (told, mut sink) = (RefCell::default(), Collector::default());
     let (report, outcome) = tokio::select! {
+        biased;
         both = async { tokio::join!(
             serve(&server_socket, units, &told, sleep(Duration::from_secs(1))),
             watch(&viewer_socket, &mut sink, sleep(Duration::from_secs(30))),
@@ -229,13 +233,15 @@ async fn a_decoder_that_fails_gets_a_key_frame() {
     let (server_socket, viewer_socket) = pair();
     let (source, units) = mpsc::channel(4);
     let (word, words) = mpsc::channel(1);
-    let (told, mut sink) = (RefCell::default(), Collector { words: Some(words), ..Collector::default() });
+    let (told, mut sink) = (RefCell::<Told>::default(), Collector { words: Some(words), ..Collector::default() });
     let complain = async {
         sleep(Duration::from_secs(1)).await;
+        told.borrow_mut().key_frames = 0;
         word.send(Word::Undecodable { frame_id: 20 }).await.unwrap();
         pending::<()>().await;
     };
     tokio::select! {
+        biased;
         _ = async { tokio::join!(
             serve(&server_socket, units, &told, sleep(Duration::from_secs(2))),
             watch(&viewer_socket, &mut sink, pending()),

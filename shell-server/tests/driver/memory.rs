@@ -31,7 +31,12 @@ pub(crate) struct MemorySocket {
     from_peer: RefCell<UnboundedReceiver<Vec<u8>>>,
     fault: Cell<Fault>,
     refused: Cell<u32>,
+    /// How often it may still misbehave without an end before a loop is taken to be stuck.
+    patience: Cell<u32>,
 }
+
+/// Far more than a loop that works ever sees.
+const PATIENCE: u32 = 100_000;
 
 pub(crate) const SERVER: &str = "192.0.2.1:4600";
 pub(crate) const VIEWER: &str = "192.0.2.2:50000";
@@ -47,6 +52,7 @@ pub(crate) fn pair() -> (MemorySocket, MemorySocket) {
         from_peer: RefCell::new(from_peer),
         fault: Cell::default(),
         refused: Cell::default(),
+        patience: Cell::new(PATIENCE),
     };
     (socket(SERVER, VIEWER, to_viewer, from_viewer), socket(VIEWER, SERVER, to_server, from_server))
 }
@@ -58,13 +64,26 @@ impl MemorySocket {
 
     fn failure(&self) -> Option<io::Error> {
         match self.fault.get() {
-            Fault::ReceiveFails => Some(io::Error::other("broken")),
+            Fault::ReceiveFails => {
+                self.spend_patience();
+                Some(io::Error::other("broken"))
+            }
             Fault::Refused if self.refused.get() > 0 => {
                 self.refused.set(self.refused.get() - 1);
                 Some(io::ErrorKind::ConnectionRefused.into())
             }
             Fault::None | Fault::SendFails | Fault::Refused | Fault::Flooded => None,
         }
+    }
+
+    fn nonsense(&self, buf: &mut [u8]) -> (usize, SocketAddr) {
+        self.spend_patience();
+        self.take(b"nonsense", buf)
+    }
+
+    /// Turns an endless loop, in which no time passes, into a failure.
+    fn spend_patience(&self) {
+        self.patience.set(self.patience.get().checked_sub(1).expect("the loop spins"));
     }
 
     fn take(&self, datagram: &[u8], buf: &mut [u8]) -> (usize, SocketAddr) {
@@ -100,7 +119,7 @@ impl DatagramSocket for MemorySocket {
             }
             match self.from_peer.borrow_mut().poll_recv(context) {
                 Poll::Ready(Some(datagram)) => Poll::Ready(Ok(self.take(&datagram, buf))),
-                _ if self.fault.get() == Fault::Flooded => Poll::Ready(Ok(self.take(b"nonsense", buf))),
+                _ if self.fault.get() == Fault::Flooded => Poll::Ready(Ok(self.nonsense(buf))),
                 Poll::Ready(None) | Poll::Pending => Poll::Pending,
             }
         })
@@ -113,7 +132,7 @@ impl DatagramSocket for MemorySocket {
         }
         match self.from_peer.borrow_mut().try_recv() {
             Ok(datagram) => Ok(Some(self.take(&datagram, buf))),
-            Err(_) if self.fault.get() == Fault::Flooded => Ok(Some(self.take(b"nonsense", buf))),
+            Err(_) if self.fault.get() == Fault::Flooded => Ok(Some(self.nonsense(buf))),
             Err(TryRecvError::Empty | TryRecvError::Disconnected) => Ok(None),
         }
     }
