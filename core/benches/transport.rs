@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use nalcast_core::limits::{BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX};
 use nalcast_core::nal::Codec;
@@ -53,13 +54,22 @@ fn address(number: u16) -> SocketAddr {
     SocketAddr::from(([10, 0, high, low], 5_000))
 }
 
-/// Feeds one second of stream; every datagram with its time to `sent`.
-fn transmit_all(server: &mut Server<Plain>, buf: &mut [u8], mut sent: impl FnMut(Timestamp, &[u8])) -> u64 {
+/// One second of stream.
+fn units() -> Vec<Bytes> {
+    (0..FRAMES).map(|number| unit(if number == 0 { Kind::Key } else { Kind::Delta }, number, FRAME_BYTES)).collect()
+}
+
+/// Feeds the stream; every datagram with its time to `sent`.
+fn transmit_all(
+    server: &mut Server<Plain>,
+    units: &[Bytes],
+    buf: &mut [u8],
+    mut sent: impl FnMut(Timestamp, &[u8]),
+) -> u64 {
     let mut packets = 0;
-    for number in 0..FRAMES {
-        let start = START + Duration::from_millis(33) * number as u32;
-        let kind = if number == 0 { Kind::Key } else { Kind::Delta };
-        server.handle_access_unit(start, unit(kind, number, FRAME_BYTES), start).expect("taken");
+    for (unit, number) in units.iter().zip(0..) {
+        let start = START + Duration::from_millis(33) * number;
+        server.handle_access_unit(start, unit.clone(), start).expect("taken");
         let mut now = start;
         while now < start + Duration::from_millis(30) {
             while let Some(transmit) = server.poll_transmit(now, buf) {
@@ -83,7 +93,7 @@ fn receive(criterion: &mut Criterion) {
     let mut buf = vec![0; BURST_DATAGRAMS_MAX * DATAGRAM_BYTES_MAX];
     // Connection ids come from the seed, so the datagrams of one stage fit the viewer of the next.
     let mut in_order = Vec::new();
-    transmit_all(&mut stage(1).0, &mut buf, |at, datagram| in_order.push((at, datagram.to_vec())));
+    transmit_all(&mut stage(1).0, &units(), &mut buf, |at, datagram| in_order.push((at, datagram.to_vec())));
     let mut reordered = in_order.clone();
     let mut rng = Rng::new(1);
     for at in 1..reordered.len() {
@@ -120,14 +130,15 @@ fn receive_all(mut client: Client<Plain>, datagrams: Vec<(Timestamp, Vec<u8>)>) 
 fn send(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("send");
     let mut buf = vec![0; BURST_DATAGRAMS_MAX * DATAGRAM_BYTES_MAX];
+    let units = units();
     for viewers in [1, 64] {
-        let packets = transmit_all(&mut stage(viewers).0, &mut buf, |_, _| ());
+        let packets = transmit_all(&mut stage(viewers).0, &units, &mut buf, |_, _| ());
         group.throughput(Throughput::Elements(packets));
         group.bench_function(format!("{viewers}_viewers"), |bencher| {
             bencher.iter_batched(
                 || stage(viewers).0,
                 |mut server| {
-                    assert_eq!(transmit_all(&mut server, &mut buf, |_, _| ()), packets);
+                    assert_eq!(transmit_all(&mut server, &units, &mut buf, |_, _| ()), packets);
                     server
                 },
                 BatchSize::PerIteration,

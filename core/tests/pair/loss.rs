@@ -45,16 +45,20 @@ fn a_lost_disposable_frame_costs_nothing_but_itself() {
 }
 
 #[test]
-fn a_heartbeat_reveals_that_the_last_frame_was_lost() {
-    let mut world = up();
-    lose_media(&mut world, |_, _| true);
-    world.feed(Kind::Delta, 900);
-    world.fate = Box::new(|_| vec![Duration::ZERO]);
-    world.run(limits::HEARTBEAT_PERIOD + 100 * MS);
-    assert_eq!(wanted(&world), 1);
-    let key = world.feed(Kind::Key, 5_000);
-    world.run(100 * MS);
-    assert_eq!(released(&world, 0), [1, key]);
+fn a_heartbeat_reveals_that_the_last_frame_or_its_tail_was_lost() {
+    for first_lost in [0, 2] {
+        let mut world = up();
+        lose_media(&mut world, move |number, _| number >= first_lost);
+        world.feed(Kind::Delta, 4_000);
+        world.run(limits::HEARTBEAT_PERIOD - 100 * MS);
+        assert_eq!(wanted(&world), 0);
+        world.fate = Box::new(|_| vec![Duration::ZERO]);
+        world.run(200 * MS);
+        assert_eq!(wanted(&world), 1, "from fragment {first_lost} on");
+        let key = world.feed(Kind::Key, 5_000);
+        world.run(100 * MS);
+        assert_eq!(released(&world, 0), [1, key]);
+    }
 }
 
 #[test]

@@ -74,6 +74,41 @@ fn a_still_session_stays_and_a_dead_one_expires_on_both_sides() {
 }
 
 #[test]
+fn a_session_over_which_nothing_is_heard_is_soon_given_up() {
+    let mut world = World::new(server_config(), DELAY);
+    world.fate = Box::new(|datagram| {
+        let sealed_to_viewer = !datagram.to_server && datagram.bytes[0] & 0x80 != 0;
+        if sealed_to_viewer { vec![] } else { vec![Duration::ZERO] }
+    });
+    world.join();
+    world.run(4 * DELAY + limits::UNCONFIRMED_PERIOD - MS);
+    assert_eq!((world.viewers[0].client.state(), lost(&world, 0).len()), (ClientState::Live, 0));
+    world.run(2 * MS);
+    assert_eq!(lost(&world, 0), [LostReason::Silence]);
+}
+
+#[test]
+fn after_the_end_no_key_frame_is_wanted() {
+    for shutdown in [true, false] {
+        let mut world = up();
+        world.play(20, FRAME, |_| (Kind::Delta, 3_000));
+        world.join();
+        // The newcomer's need is known, and the encoder not asked yet.
+        world.run(5 * DELAY);
+        world.at_server(
+            |server, now| {
+                if shutdown { server.handle_shutdown(now) } else { server.handle_end_of_source(now) }
+            },
+        );
+        world.run(5_000 * MS);
+        assert_eq!(
+            (wanted(&world), world.server_events.last().map(|(_, event)| *event)),
+            (0, Some(ServerEvent::Finished))
+        );
+    }
+}
+
+#[test]
 fn a_short_silence_stops_media_and_a_word_brings_it_back() {
     let mut world = up();
     world.fate = Box::new(|datagram| if datagram.to_server { vec![] } else { vec![Duration::ZERO] });
