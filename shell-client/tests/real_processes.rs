@@ -9,13 +9,13 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
 use nalcast_core::nal::{AccessUnits, Codec};
-use process::{PATIENCE, Process, text, turn};
+use process::{PATIENCE, Process, turn};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-const H264: &str = "../core/tests/fixtures/h264_plain.h264";
-const H265: &str = "../core/tests/fixtures/h265_plain.h265";
+const H264: &str = "../core/tests/fixtures/plain.h264";
+const H265: &str = "../core/tests/fixtures/plain.h265";
 const COPIES: usize = 40;
 
 /// A file of several hundred access units: a short stream over and over, each time from its key frame on.
@@ -221,4 +221,9 @@ fn a_duration_ends_the_viewer_well() {
     let (_server, url) = pattern();
     let mut client = Process::start("shell-client", &[&url, "--headless", "--duration", "1.5"], None);
     assert!(client.end().success(), "{:#?}", client.seen);
+}
+
+/// A path as an argument.
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a path in UTF-8")
 }

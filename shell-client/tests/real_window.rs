@@ -119,7 +119,6 @@ fn the_window_shows_what_the_screen_shows() {
         best = best.max(psnr(&source, &shown));
         best > 35.0
     });
-    println!("{best:.1} dB");
     client.signal("INT");
     assert!(client.end().success(), "{:#?}", client.seen);
     drop(drawing.kill());

@@ -26,6 +26,15 @@ pub enum Codec {
     H265,
 }
 
+impl core::fmt::Display for Codec {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::H264 => "H.264",
+            Self::H265 => "H.265",
+        })
+    }
+}
+
 impl Codec {
     /// The codec that a file name extension (without its dot, in any case) stands for.
     #[must_use]

@@ -30,9 +30,10 @@ impl Pacer {
     }
 
     /// The rate for the frame in front: the fastest of one and a half times what the source makes, the frame
-    /// within [`PACING_FRAME_PERIOD`] and the queue within [`PACING_QUEUE_PERIOD`].
-    pub(super) fn rate(&self, frame_len: usize, source: Rate) -> Rate {
-        let frame = Rate::over(frame_len, PACING_FRAME_PERIOD);
+    /// within [`PACING_FRAME_PERIOD`] and before the next one is due, and the queue within
+    /// [`PACING_QUEUE_PERIOD`].
+    pub(super) fn rate(&self, frame_len: usize, source: Rate, frame_interval: Duration) -> Rate {
+        let frame = Rate::over(frame_len, PACING_FRAME_PERIOD.min(frame_interval * 4 / 5));
         Rate(source.0 * 3 / 2).max(frame).max(self.queue_rate).max(Rate(1))
     }
 
@@ -92,11 +93,12 @@ impl SourceRate {
 mod tests {
     use super::*;
 
+    const INTERVAL: Duration = Duration::from_millis(33);
     const START: Timestamp = Timestamp::from_millis(1_000);
 
     #[test]
     fn a_large_frame_leaves_within_the_pacing_period_in_even_steps() {
-        let rate = Pacer::new(START).rate(60_000, Rate(100_000));
+        let rate = Pacer::new(START).rate(60_000, Rate(100_000), INTERVAL);
         let mut pacer = Pacer::new(START);
         for burst in 0..5u64 {
             assert_eq!(pacer.next(), START + Duration::from_millis(2) * burst as u32);
@@ -127,12 +129,14 @@ mod tests {
     #[test]
     fn a_fast_source_and_a_long_queue_raise_the_rate() {
         let mut pacer = Pacer::new(START);
-        assert_eq!(pacer.rate(1_000, Rate(4_000_000)), Rate(6_000_000));
+        assert_eq!(pacer.rate(1_000, Rate(4_000_000), INTERVAL), Rate(6_000_000));
         pacer.queue_holds(30_000);
         pacer.queue_holds(100);
-        assert_eq!(pacer.rate(100, Rate(0)), Rate(600_000), "many small frames leave at one rate");
+        assert_eq!(pacer.rate(100, Rate(0), INTERVAL), Rate(600_000), "many small frames leave at one rate");
         pacer.queue_holds(0);
-        assert_eq!(pacer.rate(100, Rate(0)), Rate(10_000));
+        assert_eq!(pacer.rate(100, Rate(0), INTERVAL), Rate(10_000));
+        let fast = Duration::from_millis(5);
+        assert_eq!(pacer.rate(100, Rate(0), fast), Rate(25_000), "gone before the next frame is due");
         let mut source = SourceRate::new(Timestamp::ZERO);
         (0..=20u64).for_each(|i| source.add(Timestamp::from_millis(i * 100), 1_000));
         assert_eq!(source.get(), Rate(10_000));

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::frame_buffer::Frame;
 use super::packetizer::Cut;
-use crate::limits::{QUEUE_AGE_MAX, QUEUE_BYTES_MAX};
+use crate::limits::QUEUE_BYTES_MAX;
 use crate::time::Timestamp;
 
 /// A frame on its way to one viewer.
@@ -74,10 +74,9 @@ impl Queue {
         now: Timestamp,
         frame: &Frame,
         cut: Cut,
-        frame_interval: Duration,
+        age_max: Duration,
         mut withheld: impl FnMut(u64),
     ) -> Offered {
-        let age_max = QUEUE_AGE_MAX.min(frame_interval * 3);
         if self.is_over(now, frame, age_max) {
             self.drop_where(|queued| queued.frame.disposable, &mut withheld);
         }
@@ -126,12 +125,12 @@ mod tests {
     use crate::send::frame_buffer::tests::frame;
     use alloc::vec::Vec;
 
-    const INTERVAL: Duration = Duration::from_millis(33);
+    const AGE_MAX: Duration = Duration::from_millis(100);
 
     fn offer(queue: &mut Queue, millis: u64, frame: &Frame) -> (Offered, Vec<u64>) {
         let cut = Cut::new(frame.len(), 1175).unwrap();
         let mut withheld = Vec::new();
-        let offered = queue.offer(Timestamp::from_millis(millis), frame, cut, INTERVAL, |id| withheld.push(id));
+        let offered = queue.offer(Timestamp::from_millis(millis), frame, cut, AGE_MAX, |id| withheld.push(id));
         (offered, withheld)
     }
 

@@ -62,7 +62,7 @@ impl<S: Seal> Server<S> {
         Self {
             door: Door::new(now, seed),
             viewers: Viewers::new(),
-            stream: Stream::new(now, config.codec, config.fps),
+            stream: Stream::new(now, config.codec, config.fps, config.answers_key_requests),
             stats: ServerStats::default(),
             buffer: FrameBuffer::default(),
             key_frames: KeyFramePolicy::new(now, config.answers_key_requests),

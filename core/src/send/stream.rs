@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::frame_buffer::Frame;
 use super::pacer::{Rate, SourceRate};
-use crate::limits::FRAME_BYTES_MAX;
+use crate::limits::{FRAME_BYTES_MAX, QUEUE_AGE_MAX, REPAIR_PERIOD_MAX};
 use crate::nal::{Codec, Inspector, ParameterSets};
 use crate::time::Timestamp;
 use crate::wire::control::Config;
@@ -49,6 +49,8 @@ impl core::error::Error for AccessUnitRefused {}
 pub(super) struct Stream {
     codec: Codec,
     fps: u8,
+    /// Whether a viewer that missed a frame can be helped by a key frame on request.
+    makes_key_frames: bool,
     inspector: Inspector,
     parameter_sets: ParameterSets,
     /// Their bytes, taken from the cache when they change.
@@ -61,10 +63,11 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(now: Timestamp, codec: Codec, fps: u8) -> Self {
+    pub(super) fn new(now: Timestamp, codec: Codec, fps: u8, makes_key_frames: bool) -> Self {
         Self {
             codec,
             fps,
+            makes_key_frames,
             inspector: Inspector::new(codec),
             parameter_sets: ParameterSets::new(codec),
             parameter_bytes: Bytes::new(),
@@ -155,6 +158,12 @@ impl Stream {
 
     pub(super) const fn source_rate(&self) -> Rate {
         self.rate.get()
+    }
+
+    /// How old a frame may get in a viewer's queue. Where no key frame can be had, a frame that is dropped costs
+    /// every frame up to the file's next key frame: it waits as long as a repair may take.
+    pub(super) fn queue_age_max(&self) -> Duration {
+        if self.makes_key_frames { QUEUE_AGE_MAX.min(self.frame_interval() * 3) } else { REPAIR_PERIOD_MAX }
     }
 
     pub(super) fn frame_interval(&self) -> Duration {

@@ -140,7 +140,7 @@ impl<S: Seal> Viewer<S> {
         let Some(cut) = Cut::new(frame.len(), segment_max) else { return false };
         let Self { queue, skips, .. } = self;
         let withhold = |id| skips.add(now, id, id);
-        match queue.offer(now, frame, cut, stream.frame_interval(), withhold) {
+        match queue.offer(now, frame, cut, stream.queue_age_max(), withhold) {
             Offered::Queued => {}
             Offered::Refused => return false,
             Offered::NeedsKey => {
@@ -359,7 +359,7 @@ impl<S: Seal> Viewer<S> {
         }
         let finished = queued.next == queued.cut.count;
         let (key, id, frame_len) = (queued.frame.key, queued.frame.id, queued.frame.len());
-        let rate = self.wishes.limit(self.pacer.rate(frame_len, stream.source_rate()));
+        let rate = self.wishes.limit(self.pacer.rate(frame_len, stream.source_rate(), stream.frame_interval()));
         if finished {
             self.queue.pop();
             self.pacer.queue_holds(self.queue.bytes());

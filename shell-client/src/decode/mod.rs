@@ -35,7 +35,7 @@ impl Pixels {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// This build has no decoder for the codec; the stream can only be recorded and logged.
-    #[error("this build cannot decode {0:?}: nothing will be shown, but recording and the frame log work")]
+    #[error("this build cannot decode {0}: nothing will be shown, but recording and the frame log work")]
     Unsupported(Codec),
     /// The decoder library refused to start.
     #[error("the decoder could not be started: {0}")]

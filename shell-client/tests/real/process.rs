@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,6 +15,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 static TURN: Mutex<()> = Mutex::new(());
 
 /// The right to run, or nothing where real sockets and displays are not wanted.
+#[expect(clippy::print_stdout, reason = "a test that does not run says so")]
 pub(crate) fn turn() -> Option<MutexGuard<'static, ()>> {
     if std::env::var_os("NALCAST_REAL_TESTS").is_none() {
         println!("skipped: runs as part of `make test`, or with NALCAST_REAL_TESTS=1");
@@ -112,9 +113,4 @@ impl Drop for Process {
         drop(self.child.kill());
         drop(self.child.wait());
     }
-}
-
-/// A path as an argument.
-pub(crate) fn text(path: &Path) -> &str {
-    path.to_str().expect("a path in UTF-8")
 }
