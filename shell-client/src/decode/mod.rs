@@ -91,6 +91,6 @@ pub(crate) mod tests {
     fn h265_is_named_as_not_decodable() {
         let error = decoder_for(Codec::H265).err().expect("no H.265 decoder is built in");
         assert_eq!(error, DecodeError::Unsupported(Codec::H265));
-        assert!(error.to_string().contains("H265"));
+        assert!(error.to_string().contains("H.265"));
     }
 }
