@@ -3,26 +3,28 @@
 use core::future::pending;
 use core::net::SocketAddr;
 use core::time::Duration;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::thread;
 
 use nalcast_core::recv::{Client, ClientConfig, EndReason};
 use nalcast_core::seal::Plain;
+use shell_common::clock::Clock;
+use shell_common::output::CreateError;
+use shell_common::program::run_program;
+use shell_common::signals::shutdown_signal;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::address::ServerAddress;
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::display::{DisplayError, WindowOptions, run_window};
 use crate::driver::{self, DriverError};
-use crate::framelog::{FrameLog, FrameLogError};
+use crate::framelog::FrameLog;
 use crate::headless::run_headless;
 use crate::net::ViewerSocket;
 use crate::present::{PresentEvent, PresentHandle, PresentOptions, UnitSender, presenter};
-use crate::record::{RecordError, Recorder};
-use crate::signals;
+use crate::record::Recorder;
 use crate::viewer::Viewer;
 
 /// Why the program ends with a failure; each message is for its user.
@@ -61,12 +63,9 @@ pub enum RunError {
     /// There is no window.
     #[error(transparent)]
     Display(#[from] DisplayError),
-    /// The recording cannot be written.
+    /// The recording or the frame log cannot be created.
     #[error(transparent)]
-    Record(#[from] RecordError),
-    /// The frame log cannot be written.
-    #[error(transparent)]
-    FrameLog(#[from] FrameLogError),
+    Output(#[from] CreateError),
     /// The loop could not go on.
     #[error(transparent)]
     Driver(#[from] DriverError<io::Error>),
@@ -105,34 +104,7 @@ fn describe(reason: EndReason, server: &ServerAddress) -> String {
 /// Runs the program with a command line and tells how it ended.
 pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
     let started = Instant::now();
-    let arguments: Vec<_> = arguments.into_iter().collect();
-    let config = match Config::parse_command_line(arguments) {
-        Ok(config) => config,
-        Err(error) => {
-            // If it cannot be printed, the exit code still tells.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
-    };
-    start_log();
-    match run(&config, started) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "shell-client: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn start_log() {
-    let filter =
-        tracing_subscriber::EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+    run_program("shell-client", Config::parse_command_line(arguments), |config| run(config, started))
 }
 
 /// Watches until the server ends, the user leaves or the time is over. To be called on the main thread.
@@ -211,8 +183,7 @@ impl Plan {
     ) -> Result<(), RunError> {
         let Self { address, server, budget, deadline } = self;
         let socket = ViewerSocket::connect(address).map_err(|source| RunError::NoRoute { address, source })?;
-        let signal =
-            signals::shutdown_signal().map_err(|source| RunError::System { what: "to hand over signals", source })?;
+        let signal = shutdown_signal().map_err(|source| RunError::System { what: "to hand over signals", source })?;
         let mut time_is_over = false;
         let shutdown = async {
             tokio::select! {

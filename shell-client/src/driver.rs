@@ -14,17 +14,14 @@ use nalcast_core::limits::DATAGRAM_BYTES_MAX;
 use nalcast_core::recv::{Client, ClientEvent, ClientStats, EndReason};
 use nalcast_core::seal::Seal;
 use nalcast_core::{DatagramSocket, Timestamp};
+use shell_common::clock::Clock;
+use shell_common::receive_errors::ReceiveErrors;
 use tokio::time::Instant;
-
-use crate::clock::Clock;
 
 /// Datagrams that are taken in before the loop looks at its other inputs again.
 const DATAGRAMS_PER_TURN_MAX: usize = 64;
 /// How often [`Sink::observe`] is called.
 const OBSERVE_INTERVAL: Duration = Duration::from_millis(250);
-/// Receive errors within [`RECEIVE_ERRORS_PERIOD`] that mean that the socket is of no use any more.
-const RECEIVE_ERRORS_MAX: u32 = 100;
-const RECEIVE_ERRORS_PERIOD: Duration = Duration::from_secs(1);
 
 /// Where the loop leaves what the core released. No method but [`word`](Self::word) may wait.
 pub trait Sink {
@@ -242,7 +239,7 @@ impl<'a, D: DatagramSocket, S: Seal> Driver<'a, D, S> {
             stats: self.client.stats(),
             bytes_received: self.bytes_received,
             send_errors: self.send_errors,
-            receive_errors: self.receive_errors.total,
+            receive_errors: self.receive_errors.total(),
         }
     }
 
@@ -259,26 +256,5 @@ fn note_unreachable<S: Seal>(client: &mut Client<S>, now: Timestamp, error: &(dy
     let refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
     if error.downcast_ref().is_some_and(refused) {
         client.handle_unreachable(now);
-    }
-}
-
-/// Tells an error now and then, which ICMP causes, from a socket that is broken for good.
-#[derive(Debug, Default)]
-struct ReceiveErrors {
-    total: u64,
-    since: Timestamp,
-    recent: u32,
-}
-
-impl ReceiveErrors {
-    /// Counts one more error.
-    fn are_too_many(&mut self, now: Timestamp) -> bool {
-        if now - self.since >= RECEIVE_ERRORS_PERIOD {
-            self.since = now;
-            self.recent = 0;
-        }
-        self.total += 1;
-        self.recent += 1;
-        self.recent > RECEIVE_ERRORS_MAX
     }
 }

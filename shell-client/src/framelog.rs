@@ -1,24 +1,15 @@
 //! One JSON line for each access unit that was handed to the decoder, to be compared with the sender's.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rustix::time::{ClockId, clock_gettime};
 use sha2::{Digest, Sha256};
+use shell_common::output::{CreateError, Output, Purpose};
 
-/// Why the frame log could not be opened.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot create the frame log {}: {source}; choose another path or free space", path.display())]
-pub struct FrameLogError {
-    path: PathBuf,
-    source: io::Error,
-}
+const PURPOSE: Purpose = Purpose { name: "the frame log", beside: "viewing", buffer_bytes: 1 << 16 };
 
 /// Writes the log; buffered, so that a line costs no system call.
 pub struct FrameLog {
-    out: BufWriter<Box<dyn Write + Send>>,
-    failed: bool,
+    out: Output,
 }
 
 impl FrameLog {
@@ -26,52 +17,23 @@ impl FrameLog {
     ///
     /// # Errors
     /// When the file cannot be created.
-    pub fn create(path: &Path) -> Result<Self, FrameLogError> {
-        let file = File::create(path).map_err(|source| FrameLogError { path: path.to_owned(), source })?;
-        Ok(Self::to(Box::new(file)))
+    pub fn create(path: &Path) -> Result<Self, CreateError> {
+        Ok(Self { out: Output::create(path, PURPOSE)? })
     }
 
-    /// Writes to anything.
-    #[must_use]
-    pub fn to(out: Box<dyn Write + Send>) -> Self {
-        Self { out: BufWriter::with_capacity(1 << 16, out), failed: false }
-    }
-
-    /// Adds the line of one access unit: `t_ns` is [`monotonic_ns`] at the moment it was handed over, `unit` exactly
-    /// its bytes. A failure is reported once and ends the log, never the viewing.
+    /// Adds the line of one access unit: `t_ns` is [`monotonic_ns`](shell_common::clock::monotonic_ns) at the moment
+    /// it was handed over, `unit` exactly its bytes. A failure is reported once and ends the log, never the viewing.
     pub fn write(&mut self, t_ns: u64, unit: &[u8]) {
-        if self.failed {
-            return;
-        }
-        let line =
-            format_args!("{{\"t_ns\":{t_ns},\"size\":{},\"sha256\":\"{}\"}}\n", unit.len(), Hex(&Sha256::digest(unit)));
-        let written = self.out.write_fmt(line);
-        self.report(written);
+        self.out.write(|out| {
+            let sha256 = Sha256::digest(unit);
+            writeln!(out, "{{\"t_ns\":{t_ns},\"size\":{},\"sha256\":\"{}\"}}", unit.len(), Hex(&sha256))
+        });
     }
 
     /// Hands what is buffered to the operating system.
     pub fn flush(&mut self) {
-        if !self.failed {
-            let flushed = self.out.flush();
-            self.report(flushed);
-        }
+        self.out.flush();
     }
-
-    fn report(&mut self, outcome: io::Result<()>) {
-        if let Err(error) = outcome {
-            self.failed = true;
-            tracing::error!("the frame log ends here, because writing it failed: {error}; viewing goes on");
-        }
-    }
-}
-
-/// `CLOCK_MONOTONIC` in nanoseconds: the same clock in every process of this machine.
-#[must_use]
-pub fn monotonic_ns() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
-    let nanoseconds = u64::try_from(now.tv_nsec).unwrap_or_default();
-    seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
 }
 
 /// Lower-case hexadecimal without an allocation.
@@ -109,14 +71,8 @@ mod tests {
     }
 
     #[test]
-    fn the_clock_does_not_stand_still_or_run_back() {
-        let first = monotonic_ns();
-        assert!(first > 0 && monotonic_ns() >= first);
-    }
-
-    #[test]
     fn an_impossible_path_is_named_in_the_error() {
         let error = FrameLog::create(Path::new("/nonexistent/log.jsonl")).err().unwrap();
-        assert!(error.to_string().contains("/nonexistent/log.jsonl"));
+        assert!(error.to_string().contains("the frame log /nonexistent/log.jsonl"));
     }
 }

@@ -1,8 +1,9 @@
 //! The touching side of the I/O line, viewer: binds a socket, runs the core's client machine, decodes and shows.
 
+pub use shell_common::clock;
+
 pub mod address;
 pub mod app;
-pub mod clock;
 pub mod config;
 pub mod decode;
 pub mod display;
@@ -13,5 +14,4 @@ pub mod latency;
 pub mod net;
 pub mod present;
 pub mod record;
-mod signals;
 pub mod viewer;

@@ -1,16 +1,11 @@
 //! The real UDP socket.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::io::{self, ErrorKind};
+use std::io;
 
 use nalcast_core::DatagramSocket;
-use socket2::{Domain, Protocol, Socket, Type};
+use shell_common::net::{Bursts, open_udp, without_waiting};
 use tokio::net::UdpSocket;
-
-/// Room asked of the kernel: what a fast server sends while this thread does not get to run.
-const BUFFER_BYTES: usize = 4 << 20;
-/// With less than this, bursts are likely to be lost inside this machine.
-const BUFFER_BYTES_WANTED_MIN: usize = 256 << 10;
 
 /// A UDP socket of the operating system that talks to one server.
 ///
@@ -27,26 +22,11 @@ impl ViewerSocket {
     /// # Errors
     /// When this machine has no route to the server.
     pub fn connect(server: SocketAddr) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(server), Type::DGRAM, Some(Protocol::UDP))?;
-        enlarge_buffer(&socket);
-        socket.set_nonblocking(true)?;
+        let socket = open_udp(server, Bursts::In)?;
         let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
         socket.bind(&SocketAddr::new(any, 0).into())?;
         socket.connect(&server.into())?;
         Ok(Self { socket: UdpSocket::from_std(socket.into())?, server })
-    }
-}
-
-/// Less room than asked for is no failure.
-fn enlarge_buffer(socket: &Socket) {
-    let asked = socket.set_recv_buffer_size(BUFFER_BYTES);
-    match asked.and_then(|()| socket.recv_buffer_size()) {
-        Ok(bytes) if bytes >= BUFFER_BYTES_WANTED_MIN => tracing::debug!(bytes, "UDP receive buffer"),
-        Ok(bytes) => tracing::warn!(
-            "the system grants a UDP receive buffer of {} KiB only, so bursts may be lost; raise net.core.rmem_max",
-            bytes >> 10
-        ),
-        Err(error) => tracing::warn!("cannot enlarge the UDP receive buffer ({error}): bursts may be lost"),
     }
 }
 
@@ -67,16 +47,15 @@ impl DatagramSocket for ViewerSocket {
     }
 
     fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
-        match self.socket.try_recv(buf) {
-            Ok(len) => Ok(Some((len, self.server))),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(error),
-        }
+        let len = without_waiting(self.socket.try_recv(buf))?;
+        Ok(len.map(|len| (len, self.server)))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind;
+
     use super::*;
 
     #[tokio::test]

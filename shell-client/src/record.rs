@@ -1,29 +1,22 @@
 //! Recording the stream as it came: an Annex B byte stream (ITU-T H.264 and H.265) that any player opens.
 
 use core::time::Duration;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
+
+use shell_common::output::{CreateError, Output, Purpose};
 
 use crate::present::ReleasedUnit;
 
 /// How much viewing a crash may cost the recording.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Why a recording could not be started.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot create the recording {}: {source}; choose another path or free space", path.display())]
-pub struct RecordError {
-    path: PathBuf,
-    source: io::Error,
-}
+const PURPOSE: Purpose = Purpose { name: "the recording", beside: "viewing", buffer_bytes: 1 << 18 };
 
 /// Writes a recording. It begins at a key unit, so that it can be decoded from its first byte.
 pub struct Recorder {
-    out: BufWriter<Box<dyn Write + Send>>,
+    out: Output,
     started: bool,
-    failed: bool,
     /// When the oldest byte was written that may still be in the buffer only.
     unflushed_since: Option<Instant>,
 }
@@ -33,28 +26,24 @@ impl Recorder {
     ///
     /// # Errors
     /// When the file cannot be created.
-    pub fn create(path: &Path) -> Result<Self, RecordError> {
-        let file = File::create(path).map_err(|source| RecordError { path: path.to_owned(), source })?;
-        Ok(Self::to(Box::new(file)))
+    pub fn create(path: &Path) -> Result<Self, CreateError> {
+        Ok(Self::to(Output::create(path, PURPOSE)?))
     }
 
-    /// Writes to anything.
-    #[must_use]
-    pub fn to(out: Box<dyn Write + Send>) -> Self {
-        Self { out: BufWriter::with_capacity(1 << 18, out), started: false, failed: false, unflushed_since: None }
+    const fn to(out: Output) -> Self {
+        Self { out, started: false, unflushed_since: None }
     }
 
     /// Adds one access unit, after the parameter sets that came beside it. A failure is reported once and ends the
     /// recording, never the viewing.
     pub fn write(&mut self, unit: &ReleasedUnit, now: Instant) {
         self.started |= unit.key;
-        if !self.started || self.failed {
+        if !self.started || self.out.has_failed() {
             return;
         }
         let parameter_sets = unit.parameter_sets.as_deref().unwrap_or_default();
-        let written = self.out.write_all(parameter_sets).and_then(|()| self.out.write_all(&unit.bytes));
+        self.out.write(|out| out.write_all(parameter_sets).and_then(|()| out.write_all(&unit.bytes)));
         self.unflushed_since.get_or_insert(now);
-        self.report(written);
         self.flush_when_due(now);
     }
 
@@ -68,22 +57,13 @@ impl Recorder {
     /// Hands what is buffered to the operating system.
     pub fn flush(&mut self) {
         self.unflushed_since = None;
-        if !self.failed {
-            let flushed = self.out.flush();
-            self.report(flushed);
-        }
-    }
-
-    fn report(&mut self, outcome: io::Result<()>) {
-        if let Err(error) = outcome {
-            self.failed = true;
-            tracing::error!("the recording ends here, because writing it failed: {error}; viewing goes on");
-        }
+        self.out.flush();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{self, Write};
     use std::sync::{Arc, Mutex};
 
     use super::*;
@@ -119,7 +99,7 @@ mod tests {
     #[test]
     fn starts_at_a_key_unit_and_keeps_every_byte() {
         let disk = Disk::with_room(1000);
-        let mut recorder = Recorder::to(Box::new(disk.clone()));
+        let mut recorder = Recorder::to(Output::to(Box::new(disk.clone()), PURPOSE));
         let now = Instant::now();
         let with_sets = ReleasedUnit { parameter_sets: Some(b"SETS".as_slice().into()), ..unit(1, true, b"IDR") };
         for unit in [unit(0, false, b"before"), with_sets, unit(2, false, b"P"), unit(3, true, b"IDR2")] {
@@ -133,7 +113,7 @@ mod tests {
     #[test]
     fn flushes_once_a_second_even_when_nothing_more_comes() {
         let disk = Disk::with_room(1000);
-        let mut recorder = Recorder::to(Box::new(disk.clone()));
+        let mut recorder = Recorder::to(Output::to(Box::new(disk.clone()), PURPOSE));
         let start = Instant::now();
         recorder.write(&unit(0, true, b"a"), start);
         recorder.write(&unit(1, false, b"b"), start + Duration::from_millis(999));
@@ -149,13 +129,13 @@ mod tests {
     #[test]
     fn a_full_disk_ends_the_recording_and_nothing_else() {
         let disk = Disk::with_room(2);
-        let mut recorder = Recorder::to(Box::new(disk.clone()));
+        let mut recorder = Recorder::to(Output::to(Box::new(disk.clone()), PURPOSE));
         let now = Instant::now();
         recorder.write(&unit(0, true, b"a"), now);
         recorder.flush();
         recorder.write(&unit(1, false, b"too much"), now);
         recorder.flush();
-        assert!(recorder.failed);
+        assert!(recorder.out.has_failed());
         recorder.write(&unit(2, false, b"z"), now);
         recorder.flush();
         assert_eq!(disk.content(), b"a");

@@ -6,9 +6,9 @@ use core::time::Duration;
 use nalcast_core::Timestamp;
 use nalcast_core::recv::{AccessUnit, ClientEvent, ClientStats, LostReason, StreamConfig};
 use nalcast_core::time::micros;
+use shell_common::clock::Clock;
 use tokio::sync::mpsc;
 
-use crate::clock::Clock;
 use crate::driver::{Figures, Sink, Word};
 use crate::present::{PresentEvent, ReleasedUnit, UnitSender, ViewerStatus};
 

@@ -1,23 +1,26 @@
 //! The program: sockets, source and status page around the driver, from its start to its end.
 
 use core::net::SocketAddr;
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use nalcast_core::DatagramSocket;
 use nalcast_core::Timestamp;
 use nalcast_core::seal::{Plain, Seal};
 use nalcast_core::send::{Server, ServerConfig, ServerEvent};
+use shell_common::clock::{Clock, monotonic_ns};
+use shell_common::output::CreateError;
+use shell_common::program::run_program;
+use shell_common::signals::shutdown_signal;
 use tokio::net::TcpListener;
 
 use crate::board::StatusBoard;
-use crate::clock::Clock;
 use crate::config::{Config, StatusPage};
 use crate::driver::{self, DriverError, ServerEnd, ServerHooks, ServerIo, ServerReport};
-use crate::framelog::{FrameLog, FrameLogError, monotonic_ns};
+use crate::framelog::FrameLog;
+use crate::http;
 use crate::net::{ServerSocket, reachable_address};
 use crate::source::{self, SourceControl, SourceError, SourceHandle};
-use crate::{http, signals};
 
 /// Why the program ends with a failure; each message is for its user.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +42,7 @@ pub enum RunError {
     },
     /// The frame log cannot be opened.
     #[error(transparent)]
-    FrameLog(#[from] FrameLogError),
+    FrameLog(#[from] CreateError),
     /// The loop could not go on.
     #[error(transparent)]
     Driver(#[from] DriverError<io::Error>),
@@ -63,34 +66,7 @@ fn advice(error: &io::Error, option: &str) -> String {
 
 /// Runs the program with a command line and tells how it ended.
 pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
-    let arguments: Vec<_> = arguments.into_iter().collect();
-    let config = match Config::parse_command_line(arguments) {
-        Ok(config) => config,
-        Err(error) => {
-            // If it cannot be printed, the exit code still tells.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
-    };
-    start_log();
-    match run(&config) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "shell-server: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn start_log() {
-    let filter =
-        tracing_subscriber::EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+    run_program("shell-server", Config::parse_command_line(arguments), run)
 }
 
 /// Shares until the source ends or a signal comes.
@@ -110,8 +86,7 @@ async fn share(config: &Config) -> Result<(), RunError> {
         .map_err(|source| bind_error(config.listen, "viewers", "--listen ADDR:PORT", source))?;
     let status_page = listen_for_status(config.http).await?;
     let frame_log = config.frame_log.as_deref().map(FrameLog::create).transpose()?;
-    let shutdown =
-        signals::shutdown_signal().map_err(|source| RunError::System { what: "to hand over signals", source })?;
+    let shutdown = shutdown_signal().map_err(|source| RunError::System { what: "to hand over signals", source })?;
     let mut source = source::open(&config.source_config())?;
 
     let clock = Clock::start();

@@ -11,19 +11,17 @@ use nalcast_core::limits::{BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX};
 use nalcast_core::seal::Seal;
 use nalcast_core::send::{Server, ServerEvent, ServerStats};
 use nalcast_core::{DatagramSocket, Timestamp};
+use shell_common::clock::Clock;
+use shell_common::receive_errors::ReceiveErrors;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::clock::Clock;
 use crate::source::SourceEvent;
 
 /// Datagrams that are taken in before the loop looks at its other inputs again.
 const DATAGRAMS_PER_TURN_MAX: usize = 64;
 /// How often [`ServerHooks::observe`] is called while no viewer joins or leaves.
 const OBSERVE_INTERVAL: Duration = Duration::from_millis(250);
-/// Receive errors within [`RECEIVE_ERRORS_PERIOD`] that mean that the socket is of no use any more.
-const RECEIVE_ERRORS_MAX: u32 = 100;
-const RECEIVE_ERRORS_PERIOD: Duration = Duration::from_secs(1);
 
 /// What the loop tells the rest of the program. No method may wait.
 pub trait ServerHooks {
@@ -307,28 +305,7 @@ impl<'a, D: DatagramSocket, S: Seal, H: ServerHooks> Driver<'a, D, S, H> {
             end: if self.stopping { ServerEnd::Shutdown } else { ServerEnd::EndOfSource },
             stats: self.server.stats(),
             send_errors: self.send_errors,
-            receive_errors: self.receive_errors.total,
+            receive_errors: self.receive_errors.total(),
         })
-    }
-}
-
-/// Tells an error now and then, which ICMP causes, from a socket that is broken for good.
-#[derive(Debug, Default)]
-struct ReceiveErrors {
-    total: u64,
-    since: Timestamp,
-    recent: u32,
-}
-
-impl ReceiveErrors {
-    /// Counts one more error.
-    fn are_too_many(&mut self, now: Timestamp) -> bool {
-        if now - self.since >= RECEIVE_ERRORS_PERIOD {
-            self.since = now;
-            self.recent = 0;
-        }
-        self.total += 1;
-        self.recent += 1;
-        self.recent > RECEIVE_ERRORS_MAX
     }
 }

@@ -1,8 +1,9 @@
 //! The touching side of the I/O line, sender: captures, encodes, binds sockets and runs the core's server machine.
 
+pub use shell_common::clock;
+
 pub mod app;
 pub mod board;
-pub mod clock;
 pub mod config;
 pub mod driver;
 pub mod encode;
@@ -10,6 +11,5 @@ pub mod framelog;
 pub mod http;
 pub mod net;
 pub mod pipeline;
-mod signals;
 pub mod source;
 pub mod status;

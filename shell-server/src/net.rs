@@ -1,16 +1,11 @@
 //! The real UDP socket.
 
 use core::net::SocketAddr;
-use std::io::{self, ErrorKind};
+use std::io;
 
 use nalcast_core::DatagramSocket;
-use socket2::{Domain, Protocol, Socket, Type};
+use shell_common::net::{Bursts, open_udp, without_waiting};
 use tokio::net::UdpSocket;
-
-/// Room asked of the kernel: a key frame for each of many viewers out, the reports of all of them in.
-const BUFFER_BYTES: usize = 4 << 20;
-/// With less than this, bursts are likely to be lost inside this machine.
-const BUFFER_BYTES_WANTED_MIN: usize = 256 << 10;
 
 /// A UDP socket of the operating system that talks to many viewers.
 #[derive(Debug)]
@@ -24,28 +19,12 @@ impl ServerSocket {
     /// # Errors
     /// When the address is taken, or is not one of this machine.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        let socket = open_udp(address, Bursts::InAndOut)?;
         if address.is_ipv6() {
             socket.set_only_v6(false)?;
         }
-        enlarge_buffers(&socket);
-        socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         Ok(Self { socket: UdpSocket::from_std(socket.into())? })
-    }
-}
-
-/// Less room than asked for is no failure.
-fn enlarge_buffers(socket: &Socket) {
-    let asked = socket.set_send_buffer_size(BUFFER_BYTES).and_then(|()| socket.set_recv_buffer_size(BUFFER_BYTES));
-    let granted = socket.send_buffer_size().and_then(|send| Ok(send.min(socket.recv_buffer_size()?)));
-    match asked.and(granted) {
-        Ok(bytes) if bytes >= BUFFER_BYTES_WANTED_MIN => tracing::debug!(bytes, "UDP buffers"),
-        Ok(bytes) => tracing::warn!(
-            "the system grants UDP buffers of {} KiB only, so bursts may be lost; raise net.core.wmem_max and rmem_max",
-            bytes >> 10
-        ),
-        Err(error) => tracing::warn!("cannot enlarge the UDP buffers ({error}): bursts may be lost"),
     }
 }
 
@@ -65,11 +44,7 @@ impl DatagramSocket for ServerSocket {
     }
 
     fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
-        match self.socket.try_recv_from(buf) {
-            Ok(received) => Ok(Some(received)),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(error),
-        }
+        without_waiting(self.socket.try_recv_from(buf))
     }
 }
 
@@ -91,6 +66,8 @@ pub fn reachable_address(local: SocketAddr) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind;
+
     use super::*;
 
     #[tokio::test]

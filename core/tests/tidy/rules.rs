@@ -33,6 +33,7 @@ const CORE_DEPENDENCIES: &[&str] = &["bytes", "memchr", "rand_chacha", "siphashe
 const CRATES: &[(&str, &str)] = &[
     ("core/src/lib.rs", "deciding side of the I/O line"),
     ("shell-server/src/lib.rs", "touching side of the I/O line"),
+    ("shell-server/common/src/lib.rs", "touching side of the I/O line"),
     ("shell-client/src/lib.rs", "touching side of the I/O line"),
     ("sim/src/lib.rs", "proving side of the I/O line"),
 ];

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use nalcast_core::nal::Codec;
+use shell_common::clock::monotonic_ns;
 
 use super::queue::Next;
 use super::{Picture, PresentEvent, PresentOptions, ReleasedUnit, Shared, lock, report_decoder};
 use crate::decode::{Decode, DecodeError, PictureSize, Pixels, decoder_for};
-use crate::framelog::{FrameLog, monotonic_ns};
+use crate::framelog::FrameLog;
 use crate::latency::Stage;
 use crate::record::Recorder;
 

@@ -1,8 +1,9 @@
-//! The one clock of a process, as the core wants it.
+//! The one clock of a process, as the core wants it, and the one of the machine, to compare processes by.
 
 use core::time::Duration;
 
 use nalcast_core::Timestamp;
+use rustix::time::{ClockId, clock_gettime};
 use tokio::time::Instant;
 
 /// Counts microseconds from its creation; tokio's clock, so that simulated time works too. Copies agree.
@@ -37,6 +38,15 @@ impl Clock {
     }
 }
 
+/// `CLOCK_MONOTONIC` in nanoseconds: the same clock in every process of this machine.
+#[must_use]
+pub fn monotonic_ns() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
+    let nanoseconds = u64::try_from(now.tv_nsec).unwrap_or_default();
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,5 +60,11 @@ mod tests {
         assert_eq!(clock.now(), Timestamp::from_micros(1_500));
         assert_eq!(clock.instant(clock.now()), Instant::now());
         assert_eq!(clock.timestamp(before), Timestamp::ZERO);
+    }
+
+    #[test]
+    fn the_machines_clock_does_not_stand_still_or_run_back() {
+        let first = monotonic_ns();
+        assert!(first > 0 && monotonic_ns() >= first);
     }
 }

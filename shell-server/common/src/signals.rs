@@ -12,7 +12,7 @@ const EXIT_CODE_INTERRUPTED: i32 = 130;
 ///
 /// # Errors
 /// When the operating system refuses to listen.
-pub(crate) fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
+pub fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let (tell, told) = oneshot::channel();
