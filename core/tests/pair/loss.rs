@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use nalcast_core::limits;
+use nalcast_core::send::ServerConfig;
 use nalcast_core::wire::control::{Control, Wish};
 
 use crate::world::look::{DELAY, FRAME, MS, asks_to_recover, lose_media, messages, released, say, up, wanted};
@@ -119,16 +120,50 @@ fn a_viewer_that_is_always_stuck_costs_the_others_few_key_frames() {
     let bad = world.join();
     world.run(200 * MS);
     lose_media(&mut world, move |number, datagram| datagram.viewer == bad && number % 5 == 0);
-    // An encoder that answers each request at once.
+    twenty_seconds_of_answered_requests(&mut world);
+}
+
+#[test]
+fn a_viewer_that_is_always_too_slow_costs_the_others_few_key_frames() {
+    let mut world = up();
+    let slow = Wish { sequence: 1, paused: false, kbps_max: 300, temporal_id_max: 3, budget_ms: 100 };
+    say(&mut world, 0, true, &Control::Wish(slow));
+    world.run(100 * MS);
+    twenty_seconds_of_answered_requests(&mut world);
+    let dropped = world.server.viewers().map(|viewer| viewer.frames_dropped).sum::<u64>();
+    assert!(dropped > 10, "{dropped} frames dropped");
+}
+
+/// An encoder that answers each request at once; one viewer may cost it few.
+fn twenty_seconds_of_answered_requests(world: &mut World) {
     let mut answered = 0;
     for _ in 0..600 {
-        let asked = wanted(&world);
+        let asked = wanted(world);
         world.feed(if asked > answered { Kind::Key } else { Kind::Delta }, 6_000);
         answered = asked;
         world.run(FRAME);
     }
     // Three at once and then one in two seconds, for twenty seconds.
-    assert!(wanted(&world) <= 3 + 10 + 1, "{} key frames", wanted(&world));
+    assert!(wanted(world) <= 3 + 10 + 1, "{} key frames", wanted(world));
+}
+
+#[test]
+fn what_a_file_lost_is_given_up_at_the_repair_deadline() {
+    let mut world = World::new(ServerConfig { answers_key_requests: false, ..server_config() }, DELAY);
+    world.feed(Kind::Key, 5_000);
+    world.join();
+    world.run(300 * MS);
+    lose_media(&mut world, |number, _| number == 0);
+    world.feed(Kind::Delta, 4_000);
+    let expired = |world: &World| {
+        let [_, _, _, expired, ..] = world.viewers[0].client.stats().receiver.frames_abandoned;
+        expired
+    };
+    // The frames behind it need it: nothing goes on, and nothing is given up, while it may still be repaired.
+    world.play(50, FRAME, |_| (Kind::Delta, 900));
+    assert_eq!((expired(&world), released(&world, 0)), (0, vec![1]));
+    world.play(20, FRAME, |_| (Kind::Delta, 900));
+    assert_eq!((expired(&world), released(&world, 0)), (1, vec![1]));
 }
 
 #[test]
