@@ -3,6 +3,8 @@
 
 pub mod check;
 pub mod fuzzing;
+#[cfg(feature = "cli")]
+pub mod http_events;
 #[cfg(feature = "shells")]
 pub mod impaired;
 pub mod link;
