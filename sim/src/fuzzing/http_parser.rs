@@ -35,6 +35,10 @@ fn limits(choice: u8) -> Limits {
         name_bytes_max: 1 + small % 20,
         value_bytes_max: small % 24,
         body_bytes_max: u64::from(small),
+        chunk_line_bytes_max: 1 + small % 24,
+        extension_bytes_max: small % 32,
+        trailer_bytes_max: small,
+        trailer_count_max: small % 3,
     }
 }
 
@@ -54,6 +58,8 @@ enum Seen {
     Head { offset: u64, bytes: Vec<u8>, framing: Framing },
     Continue,
     Data(Vec<u8>),
+    Trailers(Vec<(Vec<u8>, Vec<u8>)>),
+    Upgrade { offset: u64 },
     End { keep_alive: bool },
     Error { kind: ErrorKind, offset: u64 },
 }
@@ -101,6 +107,11 @@ fn drain(parser: &mut RequestParser, seen: &mut Vec<Seen>, stream: &[u8]) {
                     _ => seen.push(Seen::Data(data.to_vec())),
                 }
             }
+            Ok(Some(Event::Trailers(trailers))) => {
+                let fields = trailers.fields().map(|field| (field.name.to_vec(), field.value.to_vec()));
+                seen.push(Seen::Trailers(fields.collect()));
+            }
+            Ok(Some(Event::Upgrade(offer))) => seen.push(Seen::Upgrade { offset: offer.offset() }),
             Ok(Some(Event::End { keep_alive })) => seen.push(Seen::End { keep_alive }),
             Err(error) => {
                 assert!(error.offset() <= stream.len() as u64, "{error} in {} bytes", stream.len());
