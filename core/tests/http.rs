@@ -384,7 +384,7 @@ proptest! {
         }).collect();
         let found: Vec<Vec<u8>> = whole_and_bytewise(Limits::default(), &stream).into_iter().filter_map(|seen| match seen {
             Seen::Data(data) => Some(data),
-            _ => None,
+            Seen::Head { .. } | Seen::Continue | Seen::Trailers(_) | Seen::Upgrade { .. } | Seen::End { .. } | Seen::Error { .. } => None,
         }).collect();
         prop_assert_eq!(found, bodies);
     }

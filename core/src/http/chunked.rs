@@ -92,26 +92,8 @@ impl ChunkDecoder {
 
     fn take(&mut self, byte: u8, limits: &Limits) -> Result<(), ErrorKind> {
         self.framing_bytes = self.framing_bytes.saturating_add(1);
-        match self.step {
-            Step::LineLf => return self.end_line(byte),
-            Step::Data | Step::DataCr => {
-                self.step = Step::DataLf;
-                return if byte == b'\r' { Ok(()) } else { Err(ErrorKind::InvalidChunkEnd) };
-            }
-            Step::DataLf => {
-                self.step = Step::Size;
-                (self.line_bytes, self.token_bytes) = (0, 0);
-                return if byte == b'\n' { Ok(()) } else { Err(ErrorKind::InvalidChunkEnd) };
-            }
-            Step::Size
-            | Step::ExtensionName
-            | Step::ExtensionValue
-            | Step::Quoted
-            | Step::QuotedPair
-            | Step::AfterQuoted => {}
-        }
         let is_line_end = byte == b'\r' && self.may_end();
-        if !is_line_end {
+        if self.in_line() && !is_line_end {
             self.count(limits)?;
         }
         match self.step {
@@ -119,17 +101,22 @@ impl ChunkDecoder {
             Step::ExtensionName => self.extension_name(byte),
             Step::ExtensionValue => self.extension_value(byte),
             Step::Quoted | Step::QuotedPair => self.quoted(byte),
-            _ => self.after_token(byte, ErrorKind::InvalidChunkExtension),
+            Step::AfterQuoted => self.after_token(byte, ErrorKind::InvalidChunkExtension),
+            Step::LineLf => self.end_line(byte),
+            Step::Data | Step::DataCr => self.end_data(byte, b'\r', Step::DataLf),
+            Step::DataLf => self.end_data(byte, b'\n', Step::Size),
         }
+    }
+
+    /// Whether a chunk line has begun, and not its end.
+    const fn in_line(&self) -> bool {
+        !matches!(self.step, Step::LineLf | Step::Data | Step::DataCr | Step::DataLf)
     }
 
     /// Whether the line is complete as it stands.
     const fn may_end(&self) -> bool {
-        match self.step {
-            Step::Size | Step::ExtensionName | Step::ExtensionValue => self.token_bytes > 0,
-            Step::AfterQuoted => true,
-            _ => false,
-        }
+        let is_after_token = matches!(self.step, Step::Size | Step::ExtensionName | Step::ExtensionValue);
+        is_after_token && self.token_bytes > 0 || matches!(self.step, Step::AfterQuoted)
     }
 
     /// Counts a byte of a chunk line.
@@ -209,6 +196,16 @@ impl ChunkDecoder {
             b'\n' if self.may_end() => return Err(ErrorKind::BareLf),
             _ => return Err(otherwise),
         }
+        Ok(())
+    }
+
+    /// The CR LF behind data.
+    fn end_data(&mut self, byte: u8, expected: u8, next: Step) -> Result<(), ErrorKind> {
+        if byte != expected {
+            return Err(ErrorKind::InvalidChunkEnd);
+        }
+        self.line_bytes = 0;
+        self.start(next);
         Ok(())
     }
 

@@ -55,7 +55,7 @@ impl KnownName {
     /// one comparison, which a processor predicts well, settles nearly every name.
     #[inline(always)]
     pub(super) fn starting_with(start: [u8; 4], name: &[u8]) -> Self {
-        if STARTS.get(name.len() % STARTS.len()) == Some(&lower(start)) { Self::compare(name) } else { Self::Other }
+        if STARTS.get(name.len() & 31) == Some(&lower(start)) { Self::compare(name) } else { Self::Other }
     }
 
     /// Compares the rest of a name whose first four letters are right.
@@ -83,15 +83,12 @@ const fn lower(letters: [u8; 4]) -> u32 {
 /// The first four letters of each known name, by its length.
 const STARTS: [u32; 32] = {
     let mut starts = [0; 32];
-    #[expect(clippy::indexing_slicing, reason = "the lengths of known names, and this runs in the compiler")]
-    {
-        starts[4] = u32::from_le_bytes(*b"host");
-        starts[6] = u32::from_le_bytes(*b"expe");
-        starts[7] = u32::from_le_bytes(*b"upgr");
-        starts[10] = u32::from_le_bytes(*b"conn");
-        starts[14] = u32::from_le_bytes(*b"cont");
-        starts[17] = u32::from_le_bytes(*b"tran");
-    }
+    starts[4] = u32::from_le_bytes(*b"host");
+    starts[6] = u32::from_le_bytes(*b"expe");
+    starts[7] = u32::from_le_bytes(*b"upgr");
+    starts[10] = u32::from_le_bytes(*b"conn");
+    starts[14] = u32::from_le_bytes(*b"cont");
+    starts[17] = u32::from_le_bytes(*b"tran");
     starts
 };
 
@@ -276,6 +273,8 @@ pub(super) struct HeadSpans {
     fields: Vec<FieldSpans>,
     /// Where to look for each known name.
     known: [KnownRange; KnownName::COUNT],
+    /// Whether there is a known name besides Host.
+    has_more_than_host: bool,
 }
 
 /// The fields from the first to the last with one known name; empty if there is none.
@@ -312,12 +311,18 @@ impl HeadSpans {
             let first = if range.end == 0 { end.saturating_sub(1) } else { range.first };
             *range = KnownRange { first, end };
         }
+        self.has_more_than_host |= name != KnownName::Host;
     }
 
     /// Forgets the fields, keeping the allocation.
     pub(super) fn clear(&mut self) {
         self.fields.clear();
         self.known = Default::default();
+        self.has_more_than_host = false;
+    }
+
+    pub(super) const fn has_more_than_host(&self) -> bool {
+        self.has_more_than_host
     }
 }
 

@@ -57,7 +57,7 @@ impl Block {
     /// Where looking at the block ended: behind the empty line or the first illegal byte, or at its end.
     #[inline(always)]
     pub(super) const fn special_end(self, before: u64) -> usize {
-        (self.empty(before) | self.illegal(before)).trailing_zeros() as usize + 2
+        ((self.empty(before) | self.illegal(before)).trailing_zeros() as usize).wrapping_add(2)
     }
 
     /// The CRs that end lines, up to that of the empty line: what comes behind the head is none of its business.
@@ -86,6 +86,7 @@ pub(super) fn block<S: Simd>(simd: S, bytes: &[u8; BLOCK_BYTES]) -> Block {
 }
 
 /// The bytes that cannot stand in a request target.
+#[expect(clippy::arithmetic_side_effects, reason = "lanes wrap around")]
 #[inline(always)]
 pub(super) fn outside_target<S: Simd>(simd: S, bytes: &[u8; BLOCK_BYTES]) -> u64 {
     let bytes = u8x64::from_slice(simd, bytes);
@@ -94,6 +95,7 @@ pub(super) fn outside_target<S: Simd>(simd: S, bytes: &[u8; BLOCK_BYTES]) -> u64
 }
 
 /// The bytes that cannot stand in a token.
+#[expect(clippy::arithmetic_side_effects, reason = "lanes are shifted by less than their width")]
 #[inline(always)]
 pub(super) fn outside_token<S: Simd>(simd: S, bytes: &[u8; NAME_BYTES]) -> u64 {
     let bytes = u8x32::from_slice(simd, bytes);

@@ -4,9 +4,10 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::chunked::{Chunk, ChunkDecoder};
 use super::error::{ErrorKind, Fault, HttpError};
-use super::framing::{self, Framing};
+use super::framing::Framing;
+use super::rules::Intent;
 use super::scanner::{Progress, Scanner};
-use super::{HeadView, KnownName, Limits, OwnedHead, Trailers, rules};
+use super::{HeadView, Limits, OwnedHead, Trailers, Version, rules};
 
 /// The length of an empty line.
 const CRLF_BYTES: usize = 2;
@@ -75,13 +76,13 @@ impl Head<'_> {
     /// How the body is delimited.
     #[must_use]
     pub const fn framing(&self) -> Framing {
-        self.parser.framing
+        self.parser.intent.framing
     }
 
     /// Whether the connection may carry another request after this one (RFC 9112 §9.3).
     #[must_use]
     pub const fn keep_alive(&self) -> bool {
-        self.parser.keep_alive
+        self.parser.intent.keep_alive
     }
 
     /// Whether a `Continue` follows.
@@ -117,9 +118,7 @@ pub struct RequestParser {
     head_bytes: usize,
     scanner: Scanner,
     chunks: ChunkDecoder,
-    framing: Framing,
-    keep_alive: bool,
-    offers_upgrade: bool,
+    intent: Intent,
     phase: Phase,
     starved: bool,
 }
@@ -149,9 +148,7 @@ impl RequestParser {
             head_bytes: 0,
             scanner: Scanner::new(),
             chunks: ChunkDecoder::new(),
-            framing: Framing::None,
-            keep_alive: false,
-            offers_upgrade: false,
+            intent: rules::plain_intent(Version::Http11),
             phase: Phase::Head,
             starved: true,
         }
@@ -205,11 +202,11 @@ impl RequestParser {
                 Ok(Some(Event::Upgrade(Upgrade { parser: self })))
             }
             Phase::Closed => {
-                self.discard(self.buffer.len());
+                self.discard_all();
                 Ok(None)
             }
             Phase::Failed(error) => {
-                self.discard(self.buffer.len());
+                self.discard_all();
                 Err(error)
             }
         }
@@ -222,14 +219,14 @@ impl RequestParser {
     /// When the stream ended inside a request ([`ErrorKind::Incomplete`]), or had failed before.
     pub fn finish(&mut self) -> Result<(), HttpError> {
         self.release_head();
-        match self.phase {
-            Phase::Head if self.buffer.is_empty() => self.phase = Phase::Closed,
-            Phase::Closed => {}
-            Phase::Failed(error) => return Err(error),
-            _ => {
-                return Err(self.fail(Fault::new(ErrorKind::Incomplete, self.buffer.len())));
-            }
+        if let Phase::Failed(error) = self.phase {
+            return Err(error);
         }
+        let is_between_requests = self.phase == Phase::Head && self.buffer.is_empty();
+        if !is_between_requests && self.phase != Phase::Closed {
+            return Err(self.fail(Fault::new(ErrorKind::Incomplete, self.buffer.len())));
+        }
+        self.phase = Phase::Closed;
         Ok(())
     }
 
@@ -270,25 +267,21 @@ impl RequestParser {
     fn judge_head(&mut self, length: usize) -> Result<(), Fault> {
         let bytes = self.buffer.get(..length).unwrap_or_default();
         let view = HeadView { bytes, spans: self.scanner.spans() };
-        let framing = framing::decide(
-            view.version(),
-            view.known(KnownName::ContentLength),
-            view.known(KnownName::TransferEncoding),
-            self.limits.body_bytes_max,
-        )?;
         rules::check_host(view, self.host_is_optional)?;
-        let expects_continue = rules::expects_continue(view)?;
-        self.keep_alive = rules::keeps_alive(view);
-        self.offers_upgrade = rules::offers_upgrade(view);
-        self.framing = framing;
+        let intent = if self.scanner.spans().has_more_than_host() {
+            rules::intent(view, self.limits.body_bytes_max)?
+        } else {
+            rules::plain_intent(view.version())
+        };
         self.head_bytes = length;
-        let has_body = !matches!(framing, Framing::None | Framing::Length(0));
-        self.phase = if expects_continue && has_body { Phase::Continue } else { self.body_phase() };
+        self.intent = intent;
+        let has_body = !matches!(intent.framing, Framing::None | Framing::Length(0));
+        self.phase = if intent.expects_continue && has_body { Phase::Continue } else { self.body_phase() };
         Ok(())
     }
 
     const fn body_phase(&self) -> Phase {
-        match self.framing {
+        match self.intent.framing {
             Framing::None | Framing::Length(0) => self.phase_after_body(),
             Framing::Length(bytes_left) => Phase::Body { bytes_left },
             Framing::Chunked => Phase::Chunked,
@@ -296,9 +289,10 @@ impl RequestParser {
     }
 
     const fn phase_after_body(&self) -> Phase {
-        if self.offers_upgrade { Phase::Upgrade } else { Phase::End }
+        if self.intent.offers_upgrade { Phase::Upgrade } else { Phase::End }
     }
 
+    #[inline(never)]
     fn poll_body(&mut self, bytes_left: u64) -> Option<Event<'static>> {
         let data = self.take_data(bytes_left)?;
         let bytes_left = bytes_left.saturating_sub(data.len() as u64);
@@ -306,6 +300,7 @@ impl RequestParser {
         Some(Event::Data(data))
     }
 
+    #[inline(never)]
     fn poll_chunked(&mut self) -> Result<Option<Event<'_>>, HttpError> {
         let (length, chunk) = match self.chunks.decode(&self.buffer, &self.limits) {
             Ok(decoded) => decoded,
@@ -330,6 +325,7 @@ impl RequestParser {
         }
     }
 
+    #[inline(never)]
     fn poll_trailers(&mut self) -> Result<Option<Event<'_>>, HttpError> {
         match self.scan(self.limits.trailer_bytes_max) {
             Ok(Progress::Pending | Progress::EmptyLine) => return Ok(None),
@@ -353,9 +349,9 @@ impl RequestParser {
 
     fn end(&mut self) -> Event<'static> {
         // What follows a last request is not to be read as one (RFC 9112 §9.6).
-        self.phase = if self.keep_alive { Phase::Head } else { Phase::Closed };
+        self.phase = if self.intent.keep_alive { Phase::Head } else { Phase::Closed };
         self.scanner.start_head();
-        Event::End { keep_alive: self.keep_alive }
+        Event::End { keep_alive: self.intent.keep_alive }
     }
 
     /// At most `bytes_max` bytes of the body, none if there are none.
@@ -386,6 +382,12 @@ impl RequestParser {
         self.buffer.split_to(length).freeze()
     }
 
+    #[cold]
+    fn discard_all(&mut self) {
+        self.discard(self.buffer.len());
+    }
+
+    #[inline]
     fn discard(&mut self, length: usize) {
         let length = length.min(self.buffer.len());
         self.base = self.base.saturating_add(length as u64);

@@ -1,10 +1,47 @@
 //! What a complete head must satisfy besides framing, and what it asks of the connection.
 
 use super::error::{ErrorKind, Fault};
+use super::framing::{self, Framing};
 use super::grammar::list;
 use super::head::{KnownName, Version};
 use super::target::Authority;
 use super::{HeadView, Trailers};
+
+/// What a head means for the bytes behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Intent {
+    pub(super) framing: Framing,
+    pub(super) expects_continue: bool,
+    pub(super) keep_alive: bool,
+    pub(super) offers_upgrade: bool,
+}
+
+/// Decides what a head means.
+#[inline(never)]
+pub(super) fn intent(head: HeadView<'_>, body_bytes_max: u64) -> Result<Intent, Fault> {
+    Ok(Intent {
+        framing: framing::decide(
+            head.version(),
+            head.known(KnownName::ContentLength),
+            head.known(KnownName::TransferEncoding),
+            body_bytes_max,
+        )?,
+        expects_continue: expects_continue(head)?,
+        keep_alive: keeps_alive(head),
+        offers_upgrade: offers_upgrade(head),
+    })
+}
+
+/// What [`intent`] comes to if no field has a say in it.
+#[inline]
+pub(super) fn plain_intent(version: Version) -> Intent {
+    Intent {
+        framing: Framing::None,
+        expects_continue: false,
+        keep_alive: version == Version::Http11,
+        offers_upgrade: false,
+    }
+}
 
 /// One valid Host, which only HTTP/1.0 may lack, or any request if it `is_optional` (RFC 9112 §3.2).
 pub(super) fn check_host(head: HeadView<'_>, is_optional: bool) -> Result<(), Fault> {
@@ -24,7 +61,7 @@ pub(super) fn check_host(head: HeadView<'_>, is_optional: bool) -> Result<(), Fa
 /// Whether the client waits for 100 (Continue) before it sends a body (RFC 9110 §10.1.1).
 ///
 /// HTTP/1.0 has no expectations: there the field is ignored.
-pub(super) fn expects_continue(head: HeadView<'_>) -> Result<bool, Fault> {
+fn expects_continue(head: HeadView<'_>) -> Result<bool, Fault> {
     if head.version() == Version::Http10 {
         return Ok(false);
     }
@@ -39,7 +76,7 @@ pub(super) fn expects_continue(head: HeadView<'_>) -> Result<bool, Fault> {
 }
 
 /// Whether the connection outlives the request (RFC 9112 §9.3): `close` wins over `keep-alive`.
-pub(super) fn keeps_alive(head: HeadView<'_>) -> bool {
+fn keeps_alive(head: HeadView<'_>) -> bool {
     let mut asked = false;
     for field in head.known(KnownName::Connection) {
         // What browsers send needs no taking apart.
@@ -58,7 +95,7 @@ pub(super) fn keeps_alive(head: HeadView<'_>) -> bool {
 }
 
 /// Whether the client offers to speak another protocol (RFC 9110 §7.8). HTTP/1.0 cannot.
-pub(super) fn offers_upgrade(head: HeadView<'_>) -> bool {
+fn offers_upgrade(head: HeadView<'_>) -> bool {
     head.version() == Version::Http11
         && head.known(KnownName::Upgrade).next().is_some()
         && head.known(KnownName::Connection).flat_map(|field| list(field.value)).any(is_upgrade)

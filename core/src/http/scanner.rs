@@ -99,15 +99,15 @@ impl Scanner {
     /// Takes whole lines at once where a line starts.
     #[inline(always)]
     fn scan_lines(&mut self, input: &[u8], limits: &Limits) -> Option<Progress> {
-        if input.len().saturating_sub(self.cursor) < fast::INPUT_BYTES_MIN {
-            return None;
-        }
+        let is_long = input.len().saturating_sub(self.cursor) >= fast::INPUT_BYTES_MIN;
         let (start, count_max) = (self.cursor, self.count_max(limits));
         let (level, ends, spans) = (self.level, &mut self.line_ends, &mut self.spans);
-        let lines = match self.step {
-            Step::LineStart if input.first() != Some(&b'\r') => fast::head(level, input, limits, ends, spans),
-            Step::FieldStart => fast::fields(level, input, start, count_max, limits, ends, spans),
-            _ => return None,
+        let lines = if self.step == Step::FieldStart && is_long {
+            fast::fields(level, input, start, count_max, limits, ends, spans)
+        } else if self.step == Step::LineStart && is_long && input.first() != Some(&b'\r') {
+            fast::head(level, input, limits, ends, spans)
+        } else {
+            return None;
         };
         self.examined = self.examined.saturating_add(self.line_ends.examined(start) as u64);
         match lines {
@@ -130,6 +130,8 @@ impl Scanner {
     fn scan_bytes(&mut self, input: &[u8], limits: &Limits) -> Result<Progress, Fault> {
         loop {
             let progress = match self.step {
+                // Most bytes of a head are in values.
+                _ if self.step == Step::Value => self.value(input, limits)?,
                 Step::LineStart => self.line_start(input, limits)?,
                 Step::Method => self.method(input, limits)?,
                 Step::Target => self.target(input, limits)?,
@@ -192,12 +194,14 @@ impl Scanner {
 
     /// What is wrong if the section is not complete within its size.
     pub(super) const fn overflow_kind(&self) -> ErrorKind {
-        match self.step {
-            _ if self.in_trailers => ErrorKind::TrailersTooLarge,
-            Step::LineStart | Step::EmptyLineLf | Step::Method | Step::Target | Step::Version | Step::RequestLineLf => {
-                ErrorKind::TargetTooLong
-            }
-            _ => ErrorKind::HeadTooLarge,
+        let in_request_line = matches!(
+            self.step,
+            Step::LineStart | Step::EmptyLineLf | Step::Method | Step::Target | Step::Version | Step::RequestLineLf
+        );
+        match (self.in_trailers, in_request_line) {
+            (true, _) => ErrorKind::TrailersTooLarge,
+            (false, true) => ErrorKind::TargetTooLong,
+            (false, false) => ErrorKind::HeadTooLarge,
         }
     }
 
@@ -362,20 +366,20 @@ impl Scanner {
     }
 
     /// Moves the cursor over bytes of one class, at most `limit` of them from the start of the token.
+    #[inline(always)]
     fn run(&mut self, input: &[u8], mut is_member: impl FnMut(u8) -> bool, limit: u32) -> Run {
-        let room = self.token_start.saturating_add(limit as usize).saturating_sub(self.cursor);
-        let rest = input.get(self.cursor..).unwrap_or_default();
-        let window = rest.get(..room.saturating_add(1)).unwrap_or(rest);
-        let stop = window.iter().position(|byte| !is_member(*byte));
-        let length = stop.unwrap_or(window.len());
-        let looked_at = length.saturating_add(usize::from(stop.is_some()));
-        self.examined = self.examined.saturating_add(looked_at as u64);
-        if stop.is_none() && length > room {
-            self.cursor = self.cursor.saturating_add(room);
-            return Run::TooLong;
+        let end = self.token_start.saturating_add(limit as usize);
+        while let Some(byte) = input.get(self.cursor) {
+            self.examined = self.examined.saturating_add(1);
+            if !is_member(*byte) {
+                return Run::Byte(*byte);
+            }
+            if self.cursor >= end {
+                return Run::TooLong;
+            }
+            self.cursor = self.cursor.saturating_add(1);
         }
-        self.cursor = self.cursor.saturating_add(length);
-        window.get(length).map_or(Run::Pending, |byte| Run::Byte(*byte))
+        Run::Pending
     }
 
     fn peek(&mut self, input: &[u8]) -> Option<u8> {
