@@ -36,6 +36,13 @@ impl HttpError {
     pub const fn status(&self) -> Status {
         self.kind.status()
     }
+
+    /// Whether the connection has to be closed after the answer. It has to, whatever the kind: once a request was
+    /// refused, nobody can say where the next one starts.
+    #[must_use]
+    pub const fn close(&self) -> bool {
+        true
+    }
 }
 
 impl fmt::Display for HttpError {
@@ -150,8 +157,27 @@ error_kinds! {
     TransferEncodingInHttp10 => BadRequest, "HTTP/1.0 has no Transfer-Encoding";
     /// A Transfer-Encoding that is malformed, repeated, or does not end in one `chunked` (RFC 9112 §6.3).
     InvalidTransferEncoding => BadRequest, "Transfer-Encoding does not end in exactly one chunked";
-    /// A transfer coding that is not implemented (RFC 9112 §6.1).
-    UnsupportedTransferCoding => NotImplemented, "this transfer coding is not implemented; send a Content-Length";
+    /// A transfer coding besides `chunked` (RFC 9112 §6.1).
+    UnsupportedTransferCoding => NotImplemented, "only the transfer coding chunked is implemented";
+    /// A chunk line that does not start with a size in hexadecimal digits, right up to `;` or the end (RFC 9112 §7.1).
+    InvalidChunkSize => BadRequest, "a chunk does not start with its size in hexadecimal digits";
+    /// A chunk size of more than 64 bits (RFC 9112 §7.1).
+    ChunkSizeOverflow => BadRequest, "a chunk size has too many digits";
+    /// A chunk extension that is no `;name`, `;name=token` or `;name="text"` (RFC 9112 §7.1.1).
+    InvalidChunkExtension => BadRequest, "a chunk extension is malformed";
+    /// A chunk line is too long.
+    ChunkLineTooLong => BadRequest, "a chunk line is too long";
+    /// The chunk extensions of a body are too large together (RFC 9112 §7.1.1).
+    ExtensionsTooLarge => BadRequest, "the chunk extensions are too large";
+    /// Chunk data that is not followed by CR LF (RFC 9112 §7.1).
+    InvalidChunkEnd => BadRequest, "the data of a chunk is not followed by CR LF";
+    /// Far more framing than data.
+    WastefulChunks => BadRequest, "the chunks are too small";
+    /// The trailer section is too large.
+    TrailersTooLarge => HeaderFieldsTooLarge, "the trailer section is too large";
+    /// A trailer field that must stand in the head: one for framing, routing, authentication or the like
+    /// (RFC 9110 §6.5.1).
+    ForbiddenTrailer => BadRequest, "a trailer field belongs into the head";
     /// An expectation other than `100-continue` (RFC 9110 §10.1.1).
     UnknownExpectation => ExpectationFailed, "only the expectation 100-continue can be met";
     /// The stream ended inside a request (RFC 9112 §8).

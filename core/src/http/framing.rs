@@ -2,7 +2,7 @@
 
 use super::error::{ErrorKind, Fault};
 use super::grammar::{is_token, list};
-use super::head::{Field, KnownName, Version};
+use super::head::{Field, Version};
 
 /// How the body of a request is delimited (RFC 9112 §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,29 +11,29 @@ pub enum Framing {
     None,
     /// The body has this many bytes.
     Length(u64),
+    /// The body comes in chunks (RFC 9112 §7.1).
+    Chunked,
 }
 
 /// Digits of `u64::MAX`: leading zeros are legal (RFC 9110 §8.6), but not without end.
 const DIGITS_MAX: usize = 20;
 
-/// Decides the framing of a request (RFC 9112 §6.3), refusing whatever another implementation could read differently.
+/// Decides the framing of a request (RFC 9112 §6.3) from its Content-Length and Transfer-Encoding fields, refusing whatever another implementation could read differently.
 pub(super) fn decide<'a>(
     version: Version,
-    fields: impl Iterator<Item = Field<'a>> + Clone,
+    mut lengths: impl Iterator<Item = Field<'a>>,
+    mut codings: impl Iterator<Item = Field<'a>>,
     body_bytes_max: u64,
 ) -> Result<Framing, Fault> {
-    let with = |name| fields.clone().filter(move |field: &Field<'_>| field.known == name);
-    let mut lengths = with(KnownName::ContentLength);
-    let mut codings = with(KnownName::TransferEncoding);
     let (length, coding) = (lengths.next(), codings.next());
     if let Some(coding) = coding {
-        let kind = match (version, length, codings.next()) {
-            (Version::Http10, _, _) => ErrorKind::TransferEncodingInHttp10,
-            (Version::Http11, Some(_), _) => ErrorKind::AmbiguousFraming,
-            (Version::Http11, None, Some(_)) => ErrorKind::InvalidTransferEncoding,
+        let framing = match (version, length, codings.next()) {
+            (Version::Http10, _, _) => Err(ErrorKind::TransferEncodingInHttp10),
+            (Version::Http11, Some(_), _) => Err(ErrorKind::AmbiguousFraming),
+            (Version::Http11, None, Some(_)) => Err(ErrorKind::InvalidTransferEncoding),
             (Version::Http11, None, None) => judge_codings(coding.value),
         };
-        return Err(Fault::new(kind, coding.value_offset));
+        return framing.map_err(|kind| Fault::new(kind, coding.value_offset));
     }
     let Some(length) = length else { return Ok(Framing::None) };
     if let Some(second) = lengths.next() {
@@ -61,28 +61,29 @@ fn parse_length(value: &[u8]) -> Result<u64, ErrorKind> {
         .ok_or(ErrorKind::ContentLengthOverflow)
 }
 
-/// Tells a transfer coding that is merely not implemented from one that leaves the length open (RFC 9112 §6.1, §6.3).
-fn judge_codings(value: &[u8]) -> ErrorKind {
+/// Exactly one `chunked`, and nothing else (RFC 9112 §6.1, §6.3). What ends in it but has other codings in front is
+/// merely not implemented.
+fn judge_codings(value: &[u8]) -> Result<Framing, ErrorKind> {
     let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
-    let mut chunked_count = 0u32;
-    let mut last_is_chunked = false;
-    for coding in list(value) {
-        if !is_token(coding) {
-            return ErrorKind::InvalidTransferEncoding;
+    if is_chunked(value) {
+        return Ok(Framing::Chunked);
+    }
+    let mut codings = list(value);
+    let mut last = codings.next().unwrap_or_default();
+    for coding in codings {
+        if !is_token(last) || is_chunked(last) {
+            return Err(ErrorKind::InvalidTransferEncoding);
         }
-        last_is_chunked = is_chunked(coding);
-        chunked_count = chunked_count.saturating_add(u32::from(last_is_chunked));
+        last = coding;
     }
-    if last_is_chunked && chunked_count == 1 {
-        ErrorKind::UnsupportedTransferCoding
-    } else {
-        ErrorKind::InvalidTransferEncoding
-    }
+    Err(if is_chunked(last) { ErrorKind::UnsupportedTransferCoding } else { ErrorKind::InvalidTransferEncoding })
 }
 
 #[cfg(test)]
 mod tests {
     use alloc::vec::Vec;
+
+    use crate::http::KnownName;
 
     use super::*;
 
@@ -99,7 +100,8 @@ mod tests {
                 value_offset: 7,
             })
             .collect();
-        let found = decide(version, fields.iter().copied(), 1000);
+        let with = |name| fields.iter().copied().filter(move |field| field.known == name);
+        let found = decide(version, with(KnownName::ContentLength), with(KnownName::TransferEncoding), 1000);
         assert_eq!(found, expected.map_err(|kind| Fault::new(kind, 7)), "{version:?} {fields:?}");
     }
 
@@ -121,8 +123,11 @@ mod tests {
 
     #[test]
     fn transfer_encoding() {
+        for value in ["chunked", "Chunked", "CHUNKED"] {
+            check(Version::Http11, &[(TE, value)], Ok(Framing::Chunked));
+        }
         let check = |value, expected| check(Version::Http11, &[(TE, value)], Err(expected));
-        for value in ["chunked", "Chunked", "gzip, chunked", "gzip\t,\tCHUNKED"] {
+        for value in ["gzip, chunked", "gzip\t,\tCHUNKED", "gzip,deflate,chunked"] {
             check(value, ErrorKind::UnsupportedTransferCoding);
         }
         for value in [
@@ -132,6 +137,8 @@ mod tests {
             "xchunked",
             "chunked, gzip",
             "chunked, chunked",
+            "chunked, gzip, chunked",
+            "g(z, chunked",
             "chunked;a=b",
             "\"chunked\"",
             ", chunked",

@@ -19,8 +19,16 @@ pub struct Limits {
     pub name_bytes_max: u32,
     /// Bytes of a field value, counted after its leading whitespace; a longer one is a 431.
     pub value_bytes_max: u32,
-    /// Bytes of a body; a larger announced length is a 413.
+    /// Bytes of a body; a larger announced length, or chunks that come to more, are a 413.
     pub body_bytes_max: u64,
+    /// Bytes of a chunk line, the size and its extensions; a longer one is a 400.
+    pub chunk_line_bytes_max: u32,
+    /// Bytes of all chunk extensions of a body, from the semicolon's successor on; more are a 400.
+    pub extension_bytes_max: u32,
+    /// Bytes of a trailer section with the empty line; a larger one is a 431.
+    pub trailer_bytes_max: u32,
+    /// Field lines of a trailer section; one more is a 431.
+    pub trailer_count_max: u32,
 }
 
 impl Default for Limits {
@@ -34,6 +42,10 @@ impl Default for Limits {
             name_bytes_max: 256,
             value_bytes_max: 8 << 10,
             body_bytes_max: 1 << 20,
+            chunk_line_bytes_max: 256,
+            extension_bytes_max: 4 << 10,
+            trailer_bytes_max: 8 << 10,
+            trailer_count_max: 32,
         }
     }
 }

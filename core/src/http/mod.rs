@@ -6,12 +6,16 @@
 //! (RFC 9112 §11.2, request smuggling). [`ResponseHead`] writes the answers.
 #![deny(clippy::indexing_slicing, clippy::cast_possible_truncation, clippy::arithmetic_side_effects)]
 
+mod chunked;
 mod error;
+mod fast;
 mod framing;
 mod grammar;
 mod head;
+mod lanes;
 mod limits;
 mod parser;
+mod percent;
 mod response;
 mod rules;
 mod scanner;
@@ -19,8 +23,9 @@ mod target;
 
 pub use error::{ErrorKind, HttpError};
 pub use framing::Framing;
-pub use head::{Field, HeadView, KnownName, OwnedHead, Version};
+pub use head::{Field, HeadView, KnownName, OwnedHead, Trailers, Version};
 pub use limits::Limits;
-pub use parser::{Event, Head, RequestParser};
+pub use parser::{Event, Head, RequestParser, Upgrade};
+pub use percent::{PercentError, QueryPair, QueryPairs};
 pub use response::{FieldName, FieldValue, InvalidFieldValue, ResponseHead, Status};
 pub use target::{Authority, Host};

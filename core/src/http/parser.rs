@@ -2,17 +2,20 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::chunked::{Chunk, ChunkDecoder};
 use super::error::{ErrorKind, Fault, HttpError};
-use super::framing::{self, Framing};
+use super::framing::Framing;
+use super::rules::Intent;
 use super::scanner::{Progress, Scanner};
-use super::{HeadView, Limits, OwnedHead, rules};
+use super::{HeadView, Limits, OwnedHead, Trailers, Version, rules};
 
 /// The length of an empty line.
 const CRLF_BYTES: usize = 2;
 
 /// What [`RequestParser::poll`] has to say.
 ///
-/// A request is one `Head`, perhaps a `Continue`, any number of `Data`, and one `End`.
+/// A request is one `Head`, perhaps a `Continue`, any number of `Data`, perhaps `Trailers` and an `Upgrade`, and one
+/// `End`.
 #[derive(Debug)]
 pub enum Event<'a> {
     /// A complete and acceptable head.
@@ -24,11 +27,36 @@ pub enum Event<'a> {
     Continue,
     /// The next bytes of the body, never none.
     Data(Bytes),
+    /// The fields behind a chunked body, at least one.
+    Trailers(Trailers<'a>),
+    /// The client offers to go on in another protocol (RFC 9110 §7.8), now that its request is complete.
+    Upgrade(Upgrade<'a>),
     /// The request is complete.
     End {
         /// Whether the connection may carry another request; if not, nothing that follows is looked at.
         keep_alive: bool,
     },
+}
+
+/// An offer to change the protocol: [accepted](Self::accept), or dropped to go on with HTTP.
+#[derive(Debug)]
+pub struct Upgrade<'a> {
+    parser: &'a mut RequestParser,
+}
+
+impl Upgrade<'_> {
+    /// Bytes from the start of the connection to where the other protocol would start.
+    #[must_use]
+    pub const fn offset(&self) -> u64 {
+        self.parser.base
+    }
+
+    /// Takes the offer: gives back what has been received in the other protocol. The parser is done.
+    #[must_use]
+    pub fn accept(self) -> BytesMut {
+        self.parser.phase = Phase::Closed;
+        self.parser.buffer.split()
+    }
 }
 
 /// A head in the parser's buffer, until the next poll.
@@ -48,7 +76,19 @@ impl Head<'_> {
     /// How the body is delimited.
     #[must_use]
     pub const fn framing(&self) -> Framing {
-        self.parser.framing
+        self.parser.intent.framing
+    }
+
+    /// Whether the connection may carry another request after this one (RFC 9112 §9.3).
+    #[must_use]
+    pub const fn keep_alive(&self) -> bool {
+        self.parser.intent.keep_alive
+    }
+
+    /// Whether a `Continue` follows.
+    #[must_use]
+    pub const fn expects_continue(&self) -> bool {
+        matches!(self.parser.phase, Phase::Continue)
     }
 
     /// Bytes from the start of the connection to the head.
@@ -70,14 +110,15 @@ impl Head<'_> {
 #[derive(Debug)]
 pub struct RequestParser {
     limits: Limits,
+    host_is_optional: bool,
     buffer: BytesMut,
     /// Offset of the buffer's first byte in the connection.
     base: u64,
-    /// Bytes of a head that was handed out and still lies in the buffer.
+    /// Bytes of a head or trailer section that was handed out and still lies in the buffer.
     head_bytes: usize,
     scanner: Scanner,
-    framing: Framing,
-    keep_alive: bool,
+    chunks: ChunkDecoder,
+    intent: Intent,
     phase: Phase,
     starved: bool,
 }
@@ -85,8 +126,12 @@ pub struct RequestParser {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Head,
-    Continue { body_bytes: u64 },
+    Continue,
     Body { bytes_left: u64 },
+    Chunked,
+    Trailers,
+    Upgrade,
+    End,
     Closed,
     Failed(HttpError),
 }
@@ -97,15 +142,22 @@ impl RequestParser {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
+            host_is_optional: false,
             buffer: BytesMut::new(),
             base: 0,
             head_bytes: 0,
             scanner: Scanner::new(),
-            framing: Framing::None,
-            keep_alive: false,
+            chunks: ChunkDecoder::new(),
+            intent: rules::plain_intent(Version::Http11),
             phase: Phase::Head,
             starved: true,
         }
+    }
+
+    /// A parser that accepts HTTP/1.1 requests without Host, to replay what was collected elsewhere. Not for a server.
+    #[must_use]
+    pub fn without_host_rule(limits: Limits) -> Self {
+        Self { host_is_optional: true, ..Self::new(limits) }
     }
 
     /// Where received bytes are appended. Nothing else may be done to it.
@@ -118,10 +170,10 @@ impl RequestParser {
     /// Reading only then bounds the buffer to one head and one read.
     #[must_use]
     pub const fn wants_bytes(&self) -> bool {
-        self.starved && matches!(self.phase, Phase::Head | Phase::Continue { .. } | Phase::Body { .. })
+        self.starved && !matches!(self.phase, Phase::Closed | Phase::Failed(_))
     }
 
-    /// Bytes looked at while scanning heads, those looked at twice counted twice: at most twice the bytes received.
+    /// Bytes looked at while scanning heads and trailers, those looked at twice counted twice: at most twice the bytes received.
     #[must_use]
     pub const fn head_bytes_examined(&self) -> u64 {
         self.scanner.examined()
@@ -137,23 +189,24 @@ impl RequestParser {
         self.starved = false;
         match self.phase {
             Phase::Head => self.poll_head(),
-            Phase::Continue { body_bytes } => {
-                self.phase = Phase::Body { bytes_left: body_bytes };
+            Phase::End => Ok(Some(self.end())),
+            Phase::Body { bytes_left } => Ok(self.poll_body(bytes_left)),
+            Phase::Chunked => self.poll_chunked(),
+            Phase::Trailers => self.poll_trailers(),
+            Phase::Continue => {
+                self.phase = self.body_phase();
                 Ok(Some(Event::Continue))
             }
-            Phase::Body { bytes_left: 0 } => {
-                // What follows a last request is not to be read as one (RFC 9112 §9.6).
-                self.phase = if self.keep_alive { Phase::Head } else { Phase::Closed };
-                self.scanner.restart();
-                Ok(Some(Event::End { keep_alive: self.keep_alive }))
+            Phase::Upgrade => {
+                self.phase = Phase::End;
+                Ok(Some(Event::Upgrade(Upgrade { parser: self })))
             }
-            Phase::Body { bytes_left } => Ok(self.poll_body(bytes_left)),
             Phase::Closed => {
-                self.discard(self.buffer.len());
+                self.discard_all();
                 Ok(None)
             }
             Phase::Failed(error) => {
-                self.discard(self.buffer.len());
+                self.discard_all();
                 Err(error)
             }
         }
@@ -166,35 +219,22 @@ impl RequestParser {
     /// When the stream ended inside a request ([`ErrorKind::Incomplete`]), or had failed before.
     pub fn finish(&mut self) -> Result<(), HttpError> {
         self.release_head();
-        match self.phase {
-            Phase::Head if self.buffer.is_empty() => self.phase = Phase::Closed,
-            Phase::Closed => {}
-            Phase::Failed(error) => return Err(error),
-            Phase::Head | Phase::Continue { .. } | Phase::Body { .. } => {
-                return Err(self.fail(Fault::new(ErrorKind::Incomplete, self.buffer.len())));
-            }
+        if let Phase::Failed(error) = self.phase {
+            return Err(error);
         }
+        let is_between_requests = self.phase == Phase::Head && self.buffer.is_empty();
+        if !is_between_requests && self.phase != Phase::Closed {
+            return Err(self.fail(Fault::new(ErrorKind::Incomplete, self.buffer.len())));
+        }
+        self.phase = Phase::Closed;
         Ok(())
     }
 
     fn poll_head(&mut self) -> Result<Option<Event<'_>>, HttpError> {
         loop {
-            let head_bytes_max = self.limits.head_bytes_max as usize;
-            let (window, overflows) = match self.buffer.get(..head_bytes_max) {
-                Some(window) => (window, self.buffer.len() > head_bytes_max),
-                None => (&*self.buffer, false),
-            };
-            match self.scanner.scan(window, &self.limits) {
+            match self.scan(self.limits.head_bytes_max) {
                 Ok(Progress::EmptyLine) => self.discard(CRLF_BYTES),
-                Ok(Progress::Pending) if overflows => {
-                    let in_request_line = self.scanner.in_request_line();
-                    let kind = if in_request_line { ErrorKind::TargetTooLong } else { ErrorKind::HeadTooLarge };
-                    return Err(self.fail(Fault::new(kind, head_bytes_max)));
-                }
-                Ok(Progress::Pending) => {
-                    self.starved = true;
-                    return Ok(None);
-                }
+                Ok(Progress::Pending) => return Ok(None),
                 Ok(Progress::Complete(length)) => {
                     self.judge_head(length).map_err(|fault| self.fail(fault))?;
                     return Ok(Some(Event::Head(Head { parser: self })));
@@ -204,33 +244,123 @@ impl RequestParser {
         }
     }
 
+    /// Scans what has been received of a section that may have `bytes_max` bytes.
+    #[inline(always)]
+    fn scan(&mut self, bytes_max: u32) -> Result<Progress, Fault> {
+        let bytes_max = bytes_max as usize;
+        let (window, overflows) = match self.buffer.get(..bytes_max) {
+            Some(window) => (window, self.buffer.len() > bytes_max),
+            None => (&*self.buffer, false),
+        };
+        let progress = self.scanner.scan(window, &self.limits)?;
+        if progress == Progress::Pending {
+            if overflows {
+                return Err(Fault::new(self.scanner.overflow_kind(), bytes_max));
+            }
+            self.starved = true;
+        }
+        Ok(progress)
+    }
+
     /// Decides what the head, which has `length` bytes, means for the bytes that follow it.
+    #[inline(always)]
     fn judge_head(&mut self, length: usize) -> Result<(), Fault> {
         let bytes = self.buffer.get(..length).unwrap_or_default();
         let view = HeadView { bytes, spans: self.scanner.spans() };
-        let (version, fields) = (view.version(), view.fields());
-        let framing = framing::decide(version, fields.clone(), self.limits.body_bytes_max)?;
-        rules::check_host(version, fields.clone(), length)?;
-        let expects_continue = rules::expects_continue(version, fields.clone())?;
-        self.keep_alive = rules::keeps_alive(version, fields);
-        self.phase = match framing {
-            Framing::Length(body_bytes) if expects_continue && body_bytes > 0 => Phase::Continue { body_bytes },
-            Framing::Length(bytes_left) => Phase::Body { bytes_left },
-            Framing::None => Phase::Body { bytes_left: 0 },
+        rules::check_host(view, self.host_is_optional)?;
+        let intent = if self.scanner.spans().has_more_than_host() {
+            rules::intent(view, self.limits.body_bytes_max)?
+        } else {
+            rules::plain_intent(view.version())
         };
-        self.framing = framing;
         self.head_bytes = length;
+        self.intent = intent;
+        let has_body = !matches!(intent.framing, Framing::None | Framing::Length(0));
+        self.phase = if intent.expects_continue && has_body { Phase::Continue } else { self.body_phase() };
         Ok(())
     }
 
+    const fn body_phase(&self) -> Phase {
+        match self.intent.framing {
+            Framing::None | Framing::Length(0) => self.phase_after_body(),
+            Framing::Length(bytes_left) => Phase::Body { bytes_left },
+            Framing::Chunked => Phase::Chunked,
+        }
+    }
+
+    const fn phase_after_body(&self) -> Phase {
+        if self.intent.offers_upgrade { Phase::Upgrade } else { Phase::End }
+    }
+
+    #[inline(never)]
     fn poll_body(&mut self, bytes_left: u64) -> Option<Event<'static>> {
+        let data = self.take_data(bytes_left)?;
+        let bytes_left = bytes_left.saturating_sub(data.len() as u64);
+        self.phase = if bytes_left == 0 { self.phase_after_body() } else { Phase::Body { bytes_left } };
+        Some(Event::Data(data))
+    }
+
+    #[inline(never)]
+    fn poll_chunked(&mut self) -> Result<Option<Event<'_>>, HttpError> {
+        let (length, chunk) = match self.chunks.decode(&self.buffer, &self.limits) {
+            Ok(decoded) => decoded,
+            Err(fault) => return Err(self.fail(fault)),
+        };
+        self.discard(length);
+        match chunk {
+            Chunk::Pending => {
+                self.starved = true;
+                Ok(None)
+            }
+            Chunk::Data(bytes_left) => Ok(self.take_data(bytes_left).map(|data| {
+                self.chunks.take_data(data.len() as u64);
+                Event::Data(data)
+            })),
+            Chunk::Last => {
+                self.chunks = ChunkDecoder::new();
+                self.scanner.start_trailers();
+                self.phase = Phase::Trailers;
+                self.poll_trailers()
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn poll_trailers(&mut self) -> Result<Option<Event<'_>>, HttpError> {
+        match self.scan(self.limits.trailer_bytes_max) {
+            Ok(Progress::Pending | Progress::EmptyLine) => return Ok(None),
+            Ok(Progress::Complete(length)) => self.head_bytes = length,
+            Err(fault) => return Err(self.fail(fault)),
+        }
+        self.phase = self.phase_after_body();
+        if let Err(fault) = rules::check_trailers(self.trailers()) {
+            return Err(self.fail(fault));
+        }
+        if self.scanner.spans().field_count() == 0 {
+            return self.poll();
+        }
+        Ok(Some(Event::Trailers(self.trailers())))
+    }
+
+    fn trailers(&self) -> Trailers<'_> {
+        let bytes = self.buffer.get(..self.head_bytes).unwrap_or_default();
+        Trailers { bytes, spans: self.scanner.spans() }
+    }
+
+    fn end(&mut self) -> Event<'static> {
+        // What follows a last request is not to be read as one (RFC 9112 §9.6).
+        self.phase = if self.intent.keep_alive { Phase::Head } else { Phase::Closed };
+        self.scanner.start_head();
+        Event::End { keep_alive: self.intent.keep_alive }
+    }
+
+    /// At most `bytes_max` bytes of the body, none if there are none.
+    fn take_data(&mut self, bytes_max: u64) -> Option<Bytes> {
         if self.buffer.is_empty() {
             self.starved = true;
             return None;
         }
-        let length = usize::try_from(bytes_left).unwrap_or(usize::MAX).min(self.buffer.len());
-        self.phase = Phase::Body { bytes_left: bytes_left.saturating_sub(length as u64) };
-        Some(Event::Data(self.split_to(length)))
+        Some(self.split_to(usize::try_from(bytes_max).unwrap_or(usize::MAX)))
     }
 
     fn fail(&mut self, fault: Fault) -> HttpError {
@@ -240,8 +370,10 @@ impl RequestParser {
     }
 
     fn release_head(&mut self) {
-        let length = core::mem::take(&mut self.head_bytes);
-        self.discard(length);
+        if self.head_bytes != 0 {
+            self.discard(self.head_bytes);
+            self.head_bytes = 0;
+        }
     }
 
     fn split_to(&mut self, length: usize) -> Bytes {
@@ -250,6 +382,12 @@ impl RequestParser {
         self.buffer.split_to(length).freeze()
     }
 
+    #[cold]
+    fn discard_all(&mut self) {
+        self.discard(self.buffer.len());
+    }
+
+    #[inline]
     fn discard(&mut self, length: usize) {
         let length = length.min(self.buffer.len());
         self.base = self.base.saturating_add(length as u64);

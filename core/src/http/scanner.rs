@@ -1,9 +1,13 @@
-//! Scans a head byte by byte and can stop and resume at any of them.
+//! Scans a head or a trailer section, and can stop and resume at any byte of it.
 //!
-//! The state is a step and a cursor inside the current token; no byte before the cursor is looked at again, save for
-//! the whitespace at the end of a value. So a head that comes one byte at a time costs what it costs in one piece.
+//! The state is a step and a cursor inside the current token; no byte before the cursor is looked at again. Whole lines
+//! are taken [many bytes at a time](super::fast); what is left is an unfinished line, or one with something wrong in it.
+//! So every byte is looked at twice at most, however the head is cut up.
+
+use fearless_simd::Level;
 
 use super::error::{ErrorKind, Fault};
+use super::fast::{self, LineEnds, Lines};
 use super::grammar::{is_field_byte, is_target_byte, is_tchar, is_whitespace};
 use super::head::{FieldSpans, HeadSpans, KnownName, Span, Version};
 use super::{Limits, target};
@@ -51,9 +55,16 @@ enum Run {
 
 #[derive(Debug)]
 pub(super) struct Scanner {
+    level: Level,
+    line_ends: LineEnds,
     step: Step,
     cursor: usize,
     token_start: usize,
+    /// The name of the field whose value is being scanned.
+    name: Span,
+    /// The end of the last byte of that value that is not whitespace.
+    value_end: usize,
+    in_trailers: bool,
     empty_lines: u32,
     examined: u64,
     spans: HeadSpans,
@@ -62,19 +73,65 @@ pub(super) struct Scanner {
 impl Scanner {
     pub(super) fn new() -> Self {
         Self {
+            level: Level::new(),
+            line_ends: LineEnds::new(),
             step: Step::LineStart,
             cursor: 0,
             token_start: 0,
+            name: Span::default(),
+            value_end: 0,
+            in_trailers: false,
             empty_lines: 0,
             examined: 0,
             spans: HeadSpans::default(),
         }
     }
 
-    /// Goes on with the head that starts at the start of `input`, where it has been seen up to the cursor.
+    /// Goes on with the section that starts at the start of `input`, where it has been seen up to the cursor.
+    #[inline(always)]
     pub(super) fn scan(&mut self, input: &[u8], limits: &Limits) -> Result<Progress, Fault> {
+        match self.scan_lines(input, limits) {
+            Some(progress) => Ok(progress),
+            None => self.scan_bytes(input, limits),
+        }
+    }
+
+    /// Takes whole lines at once where a line starts.
+    #[inline(always)]
+    fn scan_lines(&mut self, input: &[u8], limits: &Limits) -> Option<Progress> {
+        let is_long = input.len().saturating_sub(self.cursor) >= fast::INPUT_BYTES_MIN;
+        let (start, count_max) = (self.cursor, self.count_max(limits));
+        let (level, ends, spans) = (self.level, &mut self.line_ends, &mut self.spans);
+        let lines = if self.step == Step::FieldStart && is_long {
+            fast::fields(level, input, start, count_max, limits, ends, spans)
+        } else if self.step == Step::LineStart && is_long && input.first() != Some(&b'\r') {
+            fast::head(level, input, limits, ends, spans)
+        } else {
+            return None;
+        };
+        self.examined = self.examined.saturating_add(self.line_ends.examined(start) as u64);
+        match lines {
+            Lines::Nothing => None,
+            Lines::Until(cursor) => {
+                // The lines that were taken were looked at once to find them and once to take them apart.
+                self.examined = self.examined.saturating_add(cursor.saturating_sub(start) as u64);
+                self.cursor = cursor;
+                self.step = Step::FieldStart;
+                None
+            }
+            Lines::Complete(length) => {
+                self.examined = self.examined.saturating_add(length.saturating_sub(start) as u64);
+                Some(Progress::Complete(length))
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn scan_bytes(&mut self, input: &[u8], limits: &Limits) -> Result<Progress, Fault> {
         loop {
             let progress = match self.step {
+                // Most bytes of a head are in values.
+                _ if self.step == Step::Value => self.value(input, limits)?,
                 Step::LineStart => self.line_start(input, limits)?,
                 Step::Method => self.method(input, limits)?,
                 Step::Target => self.target(input, limits)?,
@@ -88,15 +145,38 @@ impl Scanner {
             if let Some(progress) = progress {
                 return Ok(progress);
             }
+            if self.step == Step::FieldStart
+                && let Some(progress) = self.scan_lines(input, limits)
+            {
+                return Ok(progress);
+            }
         }
     }
 
-    /// Forgets the head that was scanned, keeping the allocation.
-    pub(super) fn restart(&mut self) {
-        self.step = Step::LineStart;
+    /// Forgets the section that was scanned, keeping the allocation; the next one is a head.
+    #[inline]
+    pub(super) fn start_head(&mut self) {
+        self.start(Step::LineStart);
+        self.in_trailers = false;
+    }
+
+    /// Forgets the section that was scanned, keeping the allocation; the next one is a trailer section.
+    pub(super) fn start_trailers(&mut self) {
+        self.start(Step::FieldStart);
+        self.in_trailers = true;
+    }
+
+    #[inline(always)]
+    fn start(&mut self, step: Step) {
+        self.step = step;
         self.cursor = 0;
         self.empty_lines = 0;
-        self.spans.fields.clear();
+        self.spans.clear();
+    }
+
+    #[inline(always)]
+    const fn count_max(&self, limits: &Limits) -> u32 {
+        if self.in_trailers { limits.trailer_count_max } else { limits.field_count_max }
     }
 
     pub(super) const fn spans(&self) -> &HeadSpans {
@@ -112,12 +192,17 @@ impl Scanner {
         self.examined
     }
 
-    /// Whether the end of the request line has not been seen.
-    pub(super) const fn in_request_line(&self) -> bool {
-        matches!(
+    /// What is wrong if the section is not complete within its size.
+    pub(super) const fn overflow_kind(&self) -> ErrorKind {
+        let in_request_line = matches!(
             self.step,
             Step::LineStart | Step::EmptyLineLf | Step::Method | Step::Target | Step::Version | Step::RequestLineLf
-        )
+        );
+        match (self.in_trailers, in_request_line) {
+            (true, _) => ErrorKind::TrailersTooLarge,
+            (false, true) => ErrorKind::TargetTooLong,
+            (false, false) => ErrorKind::HeadTooLarge,
+        }
     }
 
     fn line_start(&mut self, input: &[u8], limits: &Limits) -> Stepped {
@@ -179,7 +264,7 @@ impl Scanner {
 
     fn field_start(&mut self, input: &[u8], limits: &Limits) -> Stepped {
         let Some(byte) = self.peek(input) else { return Ok(Some(Progress::Pending)) };
-        let full = u32::try_from(self.spans.fields.len()).map_or(true, |count| count >= limits.field_count_max);
+        let full = u32::try_from(self.spans.field_count()).map_or(true, |count| count >= self.count_max(limits));
         match byte {
             b'\r' => self.step_past(Step::HeadLf),
             b'\n' => Err(self.fault(ErrorKind::BareLf)),
@@ -194,9 +279,7 @@ impl Scanner {
         match self.run(input, is_tchar, limits.name_bytes_max) {
             Run::Pending => Ok(Some(Progress::Pending)),
             Run::Byte(b':') => {
-                let name = self.token();
-                let known = KnownName::of(name.of(input));
-                self.spans.fields.push(FieldSpans { known, name, value: Span::default() });
+                self.name = self.token();
                 self.step_past(Step::ValueStart)
             }
             Run::Byte(b' ' | b'\t') => Err(self.fault(ErrorKind::SpaceBeforeColon)),
@@ -211,6 +294,7 @@ impl Scanner {
             Run::Pending => Some(Progress::Pending),
             Run::Byte(_) | Run::TooLong => {
                 self.token_start = self.cursor;
+                self.value_end = self.cursor;
                 self.step = Step::Value;
                 None
             }
@@ -218,13 +302,26 @@ impl Scanner {
     }
 
     fn value(&mut self, input: &[u8], limits: &Limits) -> Stepped {
-        match self.run(input, is_field_byte, limits.value_bytes_max) {
+        let (mut end, mut value_end) = (self.cursor, self.value_end);
+        let run = self.run(
+            input,
+            |byte| {
+                end = end.saturating_add(1);
+                let is_member = is_field_byte(byte);
+                // Whitespace at the end of the line is not part of the value.
+                if is_member && !is_whitespace(byte) {
+                    value_end = end;
+                }
+                is_member
+            },
+            limits.value_bytes_max,
+        );
+        self.value_end = value_end;
+        match run {
             Run::Pending => Ok(Some(Progress::Pending)),
             Run::Byte(b'\r') => {
-                let value = self.trimmed_token(input);
-                if let Some(field) = self.spans.fields.last_mut() {
-                    field.value = value;
-                }
+                let value = Span::new(self.token_start, self.value_end);
+                self.spans.push(FieldSpans { known: KnownName::of(self.name.of(input)), name: self.name, value });
                 self.step_past(Step::FieldLf)
             }
             Run::Byte(b'\n') => Err(self.fault(ErrorKind::BareLf)),
@@ -263,27 +360,26 @@ impl Scanner {
             [_, _, _, _, _, b'1', ..] => Version::Http11,
             _ => return Err(Fault::new(ErrorKind::UnsupportedVersion, self.token_start)),
         };
-        let (method, start) = (self.spans.method.of(input), self.spans.target.start());
-        self.spans.parts =
-            target::split(method, self.spans.target.of(input), start).map_err(|kind| Fault::new(kind, start))?;
+        let (method, target) = (self.spans.method, self.spans.target);
+        self.spans.parts = target::split(input, method, target).map_err(|kind| Fault::new(kind, target.start()))?;
         Ok(())
     }
 
     /// Moves the cursor over bytes of one class, at most `limit` of them from the start of the token.
-    fn run(&mut self, input: &[u8], is_member: impl Fn(u8) -> bool, limit: u32) -> Run {
-        let room = self.token_start.saturating_add(limit as usize).saturating_sub(self.cursor);
-        let rest = input.get(self.cursor..).unwrap_or_default();
-        let window = rest.get(..room.saturating_add(1)).unwrap_or(rest);
-        let stop = window.iter().position(|byte| !is_member(*byte));
-        let length = stop.unwrap_or(window.len());
-        let looked_at = length.saturating_add(usize::from(stop.is_some()));
-        self.examined = self.examined.saturating_add(looked_at as u64);
-        if stop.is_none() && length > room {
-            self.cursor = self.cursor.saturating_add(room);
-            return Run::TooLong;
+    #[inline(always)]
+    fn run(&mut self, input: &[u8], mut is_member: impl FnMut(u8) -> bool, limit: u32) -> Run {
+        let end = self.token_start.saturating_add(limit as usize);
+        while let Some(byte) = input.get(self.cursor) {
+            self.examined = self.examined.saturating_add(1);
+            if !is_member(*byte) {
+                return Run::Byte(*byte);
+            }
+            if self.cursor >= end {
+                return Run::TooLong;
+            }
+            self.cursor = self.cursor.saturating_add(1);
         }
-        self.cursor = self.cursor.saturating_add(length);
-        window.get(length).map_or(Run::Pending, |byte| Run::Byte(*byte))
+        Run::Pending
     }
 
     fn peek(&mut self, input: &[u8]) -> Option<u8> {
@@ -311,15 +407,6 @@ impl Scanner {
 
     fn token(&self) -> Span {
         Span::new(self.token_start, self.cursor)
-    }
-
-    /// The token without the whitespace at its end.
-    fn trimmed_token(&mut self, input: &[u8]) -> Span {
-        let token = self.token().of(input);
-        let length = token.iter().rposition(|byte| !is_whitespace(*byte)).map_or(0, |last| last.saturating_add(1));
-        let looked_at = token.len().saturating_sub(length).saturating_add(1);
-        self.examined = self.examined.saturating_add(looked_at as u64);
-        Span::new(self.token_start, self.token_start.saturating_add(length))
     }
 
     const fn fault(&self, kind: ErrorKind) -> Fault {

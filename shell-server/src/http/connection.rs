@@ -114,7 +114,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
                 // No answer depends on a body, so it need not be sent at all (RFC 9110 §10.1.1).
                 Ok(Some(Event::Continue)) => false,
-                Ok(Some(Event::Data(_))) => continue,
+                // Nothing here speaks another protocol, so that an offer to change it is passed over.
+                Ok(Some(Event::Data(_) | Event::Trailers(_) | Event::Upgrade(_))) => continue,
                 Ok(Some(Event::End { keep_alive })) => keep_alive,
                 Err(error) => return Step::Answer { response: Response::refusal(&error), keep_alive: false },
             };

@@ -118,6 +118,7 @@ impl Run<'_> {
             Ok(None) => return false,
             Ok(Some(Event::Head(head))) => {
                 check_head(head.view());
+                check_views(head.view());
                 let (offset, framing) = (head.offset(), head.framing());
                 let (keep_alive, expects_continue) = (head.keep_alive(), head.expects_continue());
                 // Every other head is detached, so that both ways are compared with each other.
@@ -152,10 +153,12 @@ impl Run<'_> {
             // Every other one is taken up.
             Ok(Some(Event::Upgrade(upgrade))) => {
                 *upgrades += 1;
+                let offset = upgrade.offset() as usize;
                 if *upgrades & 1 == 0 {
                     let rest = upgrade.accept();
                     assert!(stream.get(..*fed).is_some_and(|fed| fed.ends_with(&rest)), "not the rest of the bytes");
-                    seen.push(Seen::Accepted(*fed - rest.len()));
+                    assert_eq!(offset, *fed - rest.len(), "the other protocol begins elsewhere");
+                    seen.push(Seen::Accepted(offset));
                 } else {
                     drop(upgrade);
                     seen.push(Seen::Upgrade);
@@ -209,6 +212,25 @@ pub fn check_head(head: HeadView<'_>) {
     assert_eq!(request.version, Some(u8::from(head.version() == Version::Http11)));
     let ours = head.fields().map(|field| (field.name, field.value));
     assert!(ours.eq(request.headers.iter().map(|field| (field.name.as_bytes(), field.value))), "other fields");
+}
+
+/// What is read from a target on demand: decoding never adds bytes, and faults are where an escape begins.
+fn check_views(head: HeadView<'_>) {
+    let path = head.path();
+    match head.decoded_path() {
+        Ok(decoded) => assert!(decoded.len() <= path.len(), "{} bytes from {}", decoded.len(), path.len()),
+        Err(error) => assert_eq!(path.get(error.offset()), Some(&b'%'), "{error}"),
+    }
+    let query = head.query().unwrap_or_default();
+    let mut decoded_bytes = 0;
+    for pair in head.query_pairs() {
+        match pair {
+            Ok((name, value)) => decoded_bytes += name.len() + value.len(),
+            Err(error) => assert_eq!(query.get(error.offset()), Some(&b'%'), "{error}"),
+        }
+    }
+    assert!(decoded_bytes <= query.len(), "{decoded_bytes} bytes from {}", query.len());
+    assert!(head.version() == Version::Http10 || head.authority().is_some(), "nobody is asked");
 }
 
 fn with_known_version(head: HeadView<'_>) -> Vec<u8> {
