@@ -32,6 +32,7 @@ impl FromStr for Split {
     fn from_str(text: &str) -> Result<Self, InvalidSplit> {
         match (text, text.strip_prefix("seed:")) {
             ("all", _) => Ok(Self::All),
+            ("seed", _) => Ok(Self::Seed(0)),
             (_, Some(seed)) => seed.parse().map(Self::Seed).map_err(|_| InvalidSplit),
             (bytes, None) => bytes.parse().map(Self::Pieces).map_err(|_| InvalidSplit),
         }

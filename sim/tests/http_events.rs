@@ -79,7 +79,8 @@ fn ways_to_split() {
     assert_eq!(parse("all"), Some(Split::All));
     assert_eq!(parse("12"), Some(Split::Pieces(NonZeroUsize::new(12).unwrap())));
     assert_eq!(parse("seed:12"), Some(Split::Seed(12)));
-    for text in ["", "0", "-1", "every", "seed:", "seed:x", "seed"] {
+    assert_eq!(parse("seed"), Some(Split::Seed(0)));
+    for text in ["", "0", "-1", "every", "seed:", "seed:x", "seeds"] {
         assert_eq!(parse(text), None, "{text}");
     }
     assert!("0".parse::<Split>().unwrap_err().to_string().contains("`--split all`"));

@@ -12,7 +12,7 @@ use sim::http_events::{self, Options, Split};
 #[derive(Parser)]
 struct Args {
     /// How to cut the input: a number of bytes for each piece; `all` for every way to make two pieces and for single
-    /// bytes, which must all give the same events, or the exit code is 1; `seed:N` for random pieces. Time grows with
+    /// bytes, which must all give the same events, or the exit code is 1; `seed:N` for random pieces that N decides. Time grows with
     /// the square of the input's length under `all`.
     #[arg(long, value_name = "BYTES|all|seed:N")]
     split: Option<Split>,
