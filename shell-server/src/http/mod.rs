@@ -1,5 +1,6 @@
 //! The status page: a small HTTP/1.1 server around the core's request parser.
 
+mod api;
 mod connection;
 mod page;
 mod routes;
@@ -7,5 +8,7 @@ mod server;
 
 pub use server::serve;
 
+#[cfg(test)]
+mod samples;
 #[cfg(test)]
 mod tests;

@@ -5,11 +5,12 @@ use core::net::IpAddr;
 use bytes::BytesMut;
 use nalcast_core::http::{Authority, FieldName, FieldValue, HeadView, Host, HttpError, ResponseHead, Status};
 
-use super::page;
+use super::{api, page};
 use crate::status::StatusSnapshot;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
+const JSON: &str = "application/json";
 /// What every resource here can do; also the answer to `OPTIONS`.
 const ALLOW: &str = "GET, HEAD, OPTIONS";
 
@@ -90,23 +91,48 @@ fn route(head: HeadView<'_>, local: IpAddr, status: &StatusSnapshot) -> Response
              Open it under the address that the server printed at its start.",
         );
     }
-    let method = head.method();
-    let is_read = matches!(method, b"GET" | b"HEAD");
-    match (head.path(), method) {
-        (b"*" | b"/" | b"/healthz", b"OPTIONS") => Response { allow: true, ..Response::text(Status::NoContent, "") },
-        (b"/", _) if is_read => {
-            Response { content_type: HTML, body: page::render(status), ..Response::text(Status::Ok, "") }
-        }
-        (b"/healthz", _) if is_read => Response::text(Status::Ok, "ok"),
+    let resource = Resource::at(head.path());
+    match (head.method(), resource) {
+        (b"GET" | b"HEAD", Some(resource)) => resource.answer(status),
+        (b"OPTIONS", Some(_)) => Response { allow: true, ..Response::text(Status::NoContent, "") },
+        (b"OPTIONS", None) if head.path() == b"*" => Response { allow: true, ..Response::text(Status::NoContent, "") },
         // Methods of RFC 9110 §9 and RFC 5789; anything else is not implemented at all (RFC 9110 §15.6.2).
-        (_, b"GET" | b"HEAD" | b"POST" | b"PUT" | b"DELETE" | b"OPTIONS" | b"TRACE" | b"PATCH") => match head.path() {
-            b"/" | b"/healthz" => Response {
-                allow: true,
-                ..Response::text(Status::MethodNotAllowed, "This page can only be read: use GET or HEAD.")
-            },
-            _ => Response::text(Status::NotFound, "There is nothing here. The status page is under /."),
+        (b"GET" | b"HEAD" | b"POST" | b"PUT" | b"DELETE" | b"OPTIONS" | b"TRACE" | b"PATCH", None) => {
+            Response::text(Status::NotFound, "There is nothing here. The status page is under /.")
+        }
+        (b"POST" | b"PUT" | b"DELETE" | b"TRACE" | b"PATCH", Some(_)) => Response {
+            allow: true,
+            ..Response::text(Status::MethodNotAllowed, "This can only be read: use GET or HEAD.")
         },
         _ => Response::text(Status::NotImplemented, "This method is not implemented: use GET or HEAD."),
+    }
+}
+
+/// Everything that can be read.
+#[derive(Clone, Copy)]
+enum Resource {
+    Page,
+    Status,
+    Health,
+}
+
+impl Resource {
+    const fn at(path: &[u8]) -> Option<Self> {
+        match path {
+            b"/" => Some(Self::Page),
+            b"/api/v1/status" => Some(Self::Status),
+            b"/healthz" => Some(Self::Health),
+            _ => None,
+        }
+    }
+
+    fn answer(self, status: &StatusSnapshot) -> Response {
+        let (content_type, body) = match self {
+            Self::Page => (HTML, page::render(status)),
+            Self::Status => (JSON, api::status_json(status)),
+            Self::Health => (TEXT, "ok\n".to_owned()),
+        };
+        Response { content_type, body, ..Response::text(Status::Ok, "") }
     }
 }
 

@@ -50,6 +50,7 @@ async fn every_route() {
     for (request, expected, detail) in [
         ("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "200 OK", "<dd>&lt;pattern&gt;</dd>"),
         ("GET http://127.0.0.1?q HTTP/1.1\r\nHost: x\r\n\r\n", "200 OK", "Content-Type: text/html"),
+        ("GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n", "200 OK", "Content-Type: application/json\r\n"),
         (HEALTH, "200 OK", "\r\n\r\nok\n"),
         ("GET /healthz HTTP/1.0\r\n\r\n", "200 OK", "Connection: close"),
         ("OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", "204 No Content", "Allow: GET, HEAD, OPTIONS"),
@@ -76,7 +77,7 @@ async fn every_route() {
 
 #[tokio::test(start_paused = true)]
 async fn head_is_get_without_the_body() {
-    for path in ["/", "/healthz", "/x"] {
+    for path in ["/", "/api/v1/status", "/healthz", "/x"] {
         let rest = format!(" {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         let get = answer(&format!("GET{rest}")).await;
         let head = answer(&format!("HEAD{rest}")).await;
