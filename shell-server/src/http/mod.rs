@@ -2,6 +2,7 @@
 
 mod api;
 mod connection;
+mod metrics;
 mod page;
 mod routes;
 mod server;

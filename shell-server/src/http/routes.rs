@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use bytes::BytesMut;
 use nalcast_core::http::{Authority, FieldName, FieldValue, HeadView, Host, HttpError, ResponseHead, Status};
 
-use super::{api, page};
+use super::{api, metrics, page};
 use crate::status::StatusSnapshot;
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -113,6 +113,7 @@ fn route(head: HeadView<'_>, local: IpAddr, status: &StatusSnapshot) -> Response
 enum Resource {
     Page,
     Status,
+    Metrics,
     Health,
 }
 
@@ -121,6 +122,7 @@ impl Resource {
         match path {
             b"/" => Some(Self::Page),
             b"/api/v1/status" => Some(Self::Status),
+            b"/metrics" => Some(Self::Metrics),
             b"/healthz" => Some(Self::Health),
             _ => None,
         }
@@ -130,6 +132,7 @@ impl Resource {
         let (content_type, body) = match self {
             Self::Page => (HTML, page::render(status)),
             Self::Status => (JSON, api::status_json(status)),
+            Self::Metrics => (metrics::CONTENT_TYPE, metrics::openmetrics_text(status)),
             Self::Health => (TEXT, "ok\n".to_owned()),
         };
         Response { content_type, body, ..Response::text(Status::Ok, "") }
