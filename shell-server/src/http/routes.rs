@@ -10,15 +10,18 @@ use crate::status::StatusSnapshot;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const JSON: &str = "application/json";
 /// What every resource here can do; also the answer to `OPTIONS`.
 const ALLOW: &str = "GET, HEAD, OPTIONS";
 
-/// The same for every answer. The page needs no script, no frame and nothing from elsewhere.
+/// The same for every answer. The page needs its own style and script, no frame and nothing from elsewhere.
 const SECURITY_FIELDS: [(&str, &str); 4] = [
     (
         "Content-Security-Policy",
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
@@ -112,6 +115,8 @@ fn route(head: HeadView<'_>, local: IpAddr, status: &StatusSnapshot) -> Response
 #[derive(Clone, Copy)]
 enum Resource {
     Page,
+    Style,
+    Script,
     Status,
     Metrics,
     Health,
@@ -121,6 +126,8 @@ impl Resource {
     const fn at(path: &[u8]) -> Option<Self> {
         match path {
             b"/" => Some(Self::Page),
+            b"/status.css" => Some(Self::Style),
+            b"/status.js" => Some(Self::Script),
             b"/api/v1/status" => Some(Self::Status),
             b"/metrics" => Some(Self::Metrics),
             b"/healthz" => Some(Self::Health),
@@ -131,6 +138,8 @@ impl Resource {
     fn answer(self, status: &StatusSnapshot) -> Response {
         let (content_type, body) = match self {
             Self::Page => (HTML, page::render(status)),
+            Self::Style => (CSS, page::STYLE.to_owned()),
+            Self::Script => (JAVASCRIPT, page::SCRIPT.to_owned()),
             Self::Status => (JSON, api::status_json(status)),
             Self::Metrics => (metrics::CONTENT_TYPE, metrics::openmetrics_text(status)),
             Self::Health => (TEXT, "ok\n".to_owned()),
