@@ -91,7 +91,7 @@ async fn share(config: &Config) -> Result<(), RunError> {
 
     let clock = Clock::start();
     let server = new_server(config, &source, clock.now())?;
-    let (board, snapshots) = StatusBoard::new(source.info.clone());
+    let (board, snapshots) = StatusBoard::new(source.info.clone(), source.control.clone());
     let announced = Announcement { config, source: &source, viewers_at: socket.local_addr(), page: &status_page };
     announced.print();
     if let Some(listener) = status_page {
@@ -183,6 +183,7 @@ impl ServerHooks for Hooks {
     }
 
     fn event(&mut self, event: &ServerEvent) {
+        self.board.note(event);
         match event {
             ServerEvent::ViewerJoined { address, .. } => tracing::info!("viewer {address} joined"),
             ServerEvent::ViewerLeft { address, reason, .. } => tracing::info!("viewer {address} is gone: {reason}"),

@@ -95,6 +95,9 @@ pub struct ViewerInfo {
     pub queue_bytes: usize,
     /// The last frame it decoded.
     pub last_decoded: Option<u64>,
+    /// From that frame's capture to the arrival of the report that first named it: an upper bound of the time from
+    /// capture to decoder. `None` before the first report.
+    pub capture_to_report: Option<Duration>,
 }
 
 /// Counters; they only grow, but for what is held.
@@ -102,6 +105,8 @@ pub struct ViewerInfo {
 pub struct ServerStats {
     /// Access units taken.
     pub access_units: u64,
+    /// Bytes of the access units taken.
+    pub access_unit_bytes: u64,
     /// Access units refused.
     pub access_units_refused: u64,
     /// Key frames among those taken.
@@ -112,6 +117,18 @@ pub struct ServerStats {
     pub datagrams_received: u64,
     /// Of those: malformed, forged, replayed, or of no known session.
     pub datagrams_dropped: u64,
+    /// Of the dropped: of no known session, or not from that session's address.
+    pub datagrams_unknown: u64,
+    /// Of the dropped: forged or damaged.
+    pub datagrams_forged: u64,
+    /// Of the dropped: repeated, or too old to tell.
+    pub datagrams_replayed: u64,
+    /// Bytes received, UDP payload.
+    pub bytes_received: u64,
+    /// Datagrams handed out to be sent.
+    pub datagrams_sent: u64,
+    /// Bytes of those, UDP payload.
+    pub bytes_sent: u64,
     /// INITs answered by RETRY.
     pub retries_sent: u64,
     /// Viewers turned away because the table was full.

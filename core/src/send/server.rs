@@ -103,6 +103,7 @@ impl<S: Seal> Server<S> {
             frames_dropped: viewer.queue().dropped(),
             queue_bytes: viewer.queue().bytes(),
             last_decoded: viewer.last_decoded(),
+            capture_to_report: viewer.capture_to_report(),
         })
     }
 
@@ -117,10 +118,12 @@ impl<S: Seal> Server<S> {
         capture: Timestamp,
     ) -> Result<u64, AccessUnitRefused> {
         self.advance(now);
+        let bytes = unit.len() as u64;
         let taken =
             if self.ending.is_some() { Err(AccessUnitRefused::AfterEnd) } else { self.stream.take(now, unit, capture) };
         let frame = taken.inspect_err(|_| self.stats.access_units_refused += 1)?;
         self.stats.access_units += 1;
+        self.stats.access_unit_bytes += bytes;
         if frame.key {
             self.stats.key_frames += 1;
             self.key_frames.made();
@@ -141,6 +144,7 @@ impl<S: Seal> Server<S> {
     pub fn handle_datagram(&mut self, now: Timestamp, from: SocketAddr, datagram: &mut [u8]) {
         self.advance(now);
         self.stats.datagrams_received += 1;
+        self.stats.bytes_received += datagram.len() as u64;
         let understood = if Header::is_sealed(datagram) {
             self.handle_sealed(now, from, datagram)
         } else {
@@ -198,9 +202,13 @@ impl<S: Seal> Server<S> {
     /// [`BURST_DATAGRAMS_MAX`](crate::limits::BURST_DATAGRAMS_MAX) of the largest size.
     pub fn poll_transmit(&mut self, now: Timestamp, buf: &mut [u8]) -> Option<Transmit> {
         self.advance(now);
-        if let Some(transmit) = self.door.poll_transmit(buf) {
-            return Some(transmit);
-        }
+        let transmit = self.door.poll_transmit(buf).or_else(|| self.poll_viewers(now, buf))?;
+        self.stats.datagrams_sent += transmit.len.div_ceil(transmit.segment_size.unwrap_or(transmit.len).max(1)) as u64;
+        self.stats.bytes_sent += transmit.len as u64;
+        Some(transmit)
+    }
+
+    fn poll_viewers(&mut self, now: Timestamp, buf: &mut [u8]) -> Option<Transmit> {
         while let Some(index) = self.viewers.transmits.due(now) {
             let transmit = self.viewers.get_mut(index).and_then(|viewer| viewer.poll_transmit(now, &self.stream, buf));
             self.viewers.reschedule(index, &self.stream);

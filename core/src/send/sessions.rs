@@ -7,7 +7,7 @@ use super::frame_buffer::Frame;
 use super::server::Server;
 use super::state::{ViewerInput, ViewerState};
 use crate::limits::CATCH_UP_BYTES_MAX;
-use crate::seal::Seal;
+use crate::seal::{OpenError, Seal};
 use crate::time::Timestamp;
 use crate::wire::control::{Control, Messages};
 use crate::wire::feedback::Feedback;
@@ -17,9 +17,20 @@ use crate::wire::{CloseCode, Reader};
 impl<S: Seal> Server<S> {
     /// Whether a sealed datagram belonged to a session and made sense.
     pub(super) fn handle_sealed(&mut self, now: Timestamp, from: SocketAddr, datagram: &mut [u8]) -> bool {
-        let Some(index) = self.session_of(from, datagram) else { return false };
-        let Some(viewer) = self.viewers.get_mut(index) else { return false };
-        let Ok((_, plaintext)) = viewer.channel.open(datagram) else { return false };
+        let Ok(header) = Header::read(&mut Reader::new(datagram)) else { return false };
+        let session = self.session_of(from, &header).and_then(|index| Some((index, self.viewers.get_mut(index)?)));
+        let Some((index, viewer)) = session else {
+            self.stats.datagrams_unknown += 1;
+            return false;
+        };
+        let plaintext = match viewer.channel.open(datagram) {
+            Ok((_, plaintext)) => plaintext,
+            Err(error) => {
+                self.stats.datagrams_forged += u64::from(error == OpenError::Forged);
+                self.stats.datagrams_replayed += u64::from(error == OpenError::Replayed);
+                return false;
+            }
+        };
         viewer.hear(now);
         self.revive(now, index);
         let mut understood = true;
@@ -38,8 +49,7 @@ impl<S: Seal> Server<S> {
     }
 
     /// The session that a datagram names, if it comes from that session's address.
-    fn session_of(&mut self, from: SocketAddr, datagram: &[u8]) -> Option<usize> {
-        let header = Header::read(&mut Reader::new(datagram)).ok()?;
+    fn session_of(&mut self, from: SocketAddr, header: &Header) -> Option<usize> {
         let index = self.viewers.find(header.connection_id?)?;
         self.viewers.get_mut(index).is_some_and(|viewer| viewer.address == from).then_some(index)
     }
@@ -50,7 +60,7 @@ impl<S: Seal> Server<S> {
             Control::Ping { id, sent_us } => viewer.handle_ping(now, id, sent_us),
             Control::Feedback(body) => {
                 let Ok(report) = Feedback::parse(body) else { return false };
-                let stuck_since = viewer.handle_feedback(now, &report, self.stream.newest_frame());
+                let stuck_since = viewer.handle_feedback(now, &report, &self.stream);
                 if let Some(first_bad) = stuck_since
                     && !self.key_frames.is_wanted()
                     && viewer.state == ViewerState::Live

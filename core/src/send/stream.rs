@@ -1,5 +1,7 @@
 //! The stream that all viewers share: its description, its newest frame, how fast it comes.
 
+use alloc::vec;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +13,9 @@ use crate::nal::{Codec, Inspector, ParameterSets};
 use crate::time::Timestamp;
 use crate::wire::control::Config;
 use crate::wire::media::FrameHeader;
+
+/// Frames whose capture times are remembered: more than may be under way.
+const CAPTURES_MAX: usize = 256;
 
 /// Why an access unit was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +65,8 @@ pub(super) struct Stream {
     newest_reference: Option<u64>,
     size: Option<(u16, u16)>,
     rate: SourceRate,
+    /// The newest frames' ids and capture times, each in the place of its id.
+    captures: Vec<(u64, Timestamp)>,
 }
 
 impl Stream {
@@ -76,6 +83,7 @@ impl Stream {
             newest_reference: None,
             size: None,
             rate: SourceRate::new(now),
+            captures: vec![(0, Timestamp::ZERO); CAPTURES_MAX],
         }
     }
 
@@ -112,6 +120,9 @@ impl Stream {
             self.newest_reference = Some(id);
         }
         self.rate.add(now, body.len());
+        if let Some(place) = self.captures.get_mut(capture_place(id)) {
+            *place = (id, capture);
+        }
         let header = FrameHeader {
             codec: self.codec,
             key: unit.key,
@@ -151,6 +162,12 @@ impl Stream {
         self.newest
     }
 
+    /// When frame `id` was captured, if it is among the newest.
+    pub(super) fn captured_at(&self, id: u64) -> Option<Timestamp> {
+        let (found, at) = *self.captures.get(capture_place(id))?;
+        (found == id && id > 0).then_some(at)
+    }
+
     /// Picture size in pixels, once known.
     pub(super) const fn size(&self) -> Option<(u16, u16)> {
         self.size
@@ -169,4 +186,8 @@ impl Stream {
     pub(super) fn frame_interval(&self) -> Duration {
         Duration::from_secs(1) / u32::from(self.fps.max(1))
     }
+}
+
+fn capture_place(id: u64) -> usize {
+    usize::try_from(id % CAPTURES_MAX as u64).unwrap_or_default()
 }

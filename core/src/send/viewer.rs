@@ -64,6 +64,7 @@ pub(super) struct Viewer<S> {
     last_key_sent: Option<(u64, Timestamp)>,
     needs_key: bool,
     last_decoded: Option<u64>,
+    capture_to_report: Option<Duration>,
     config_heard: u8,
     config_at: Timestamp,
     heartbeat_at: Timestamp,
@@ -102,6 +103,7 @@ impl<S: Seal> Viewer<S> {
             last_key_sent: None,
             needs_key: true,
             last_decoded: None,
+            capture_to_report: None,
             config_heard: 0,
             config_at: now,
             heartbeat_at: now + HEARTBEAT_PERIOD,
@@ -206,7 +208,8 @@ impl<S: Seal> Viewer<S> {
     }
 
     /// Takes a report in; the first frame that the viewer cannot decode, if it says so.
-    pub(super) fn handle_feedback(&mut self, now: Timestamp, report: &Feedback<'_>, newest_frame: u64) -> Option<u64> {
+    pub(super) fn handle_feedback(&mut self, now: Timestamp, report: &Feedback<'_>, stream: &Stream) -> Option<u64> {
+        let newest_frame = stream.newest_frame();
         let largest = expand(self.channel.last_number(), u64::from(report.largest), 32);
         if largest <= self.channel.last_number() && largest > 0 {
             let delay = Duration::from_micros(u64::from(report.ack_delay) * TIME_UNIT_US);
@@ -218,8 +221,12 @@ impl<S: Seal> Viewer<S> {
         }
         self.config_heard = report.config_epoch;
         if let Some(low) = report.last_decoded {
-            let decoded = frame_id_full(newest_frame, low);
-            self.last_decoded = self.last_decoded.max(Some(decoded).filter(|id| *id <= newest_frame));
+            let decoded = Some(frame_id_full(newest_frame, low)).filter(|id| *id <= newest_frame);
+            if decoded > self.last_decoded {
+                self.last_decoded = decoded;
+                let captured = decoded.and_then(|id| stream.captured_at(id));
+                self.capture_to_report = captured.map(|at| now - at).or(self.capture_to_report);
+            }
         }
         if self.last_decoded.is_some() {
             self.skips.heard(frame_id_full(newest_frame, report.waiting_for));
@@ -229,6 +236,10 @@ impl<S: Seal> Viewer<S> {
 
     pub(super) const fn last_decoded(&self) -> Option<u64> {
         self.last_decoded
+    }
+
+    pub(super) const fn capture_to_report(&self) -> Option<Duration> {
+        self.capture_to_report
     }
 
     pub(super) const fn queue(&self) -> &Queue {

@@ -1,89 +1,169 @@
-//! The status page as HTML.
+//! The status page as HTML. It is whole without its script, which then keeps it up to date.
 
-use core::fmt::{self, Write as _};
+use core::fmt::{self, Display, Write as _};
 use core::time::Duration;
 
 use crate::status::{StatusSnapshot, ViewerStatus};
 
-const HEAD: &str = r#"<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="refresh" content="2">
-<title>nalcast</title>
-<style>
-:root { color-scheme: light dark; --ink: #1b1f24; --soft: #57606a; --line: #d0d7de; --paper: #ffffff; --warn: #9a6700 }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e6edf3; --soft: #8d96a0; --line: #30363d; --paper: #0d1117; --warn: #d29922 }
-}
-body { margin: 2rem auto; max-width: 60rem; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif;
-  color: var(--ink); background: var(--paper) }
-h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin-top: 2rem }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.5rem }
-dt, th { color: var(--soft); font-weight: normal } dd { margin: 0; overflow-wrap: anywhere }
-.table { overflow-x: auto } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
-th, td { padding: .4rem .8rem .4rem 0; border-bottom: 1px solid var(--line); text-align: left }
-.number { text-align: right } .warning { color: var(--warn) }
-</style>
-</head>
-<body>
-<h1>nalcast</h1>
-<p class="warning">Traffic is not yet encrypted: anybody on the path can watch.</p>
-"#;
+const PAGE: &str = include_str!("web/status.html");
+/// What `/status.css` is.
+pub(super) const STYLE: &str = include_str!("web/status.css");
+/// What `/status.js` is.
+pub(super) const SCRIPT: &str = include_str!("web/status.js");
 
-const TABLE_HEAD: &str = r#"<div class="table"><table>
-<thead><tr><th scope="col">Address</th><th scope="col">State</th><th scope="col" class="number">RTT</th><th scope="col" class="number">Loss</th><th scope="col" class="number">Sent</th></tr></thead>
-<tbody>
-"#;
+/// The columns of the table of viewers; the script has the same.
+const COLUMNS: usize = 9;
 
 /// Renders the page; every text of the snapshot is escaped.
 pub(super) fn render(status: &StatusSnapshot) -> String {
-    let mut out = String::with_capacity(4096);
+    let mut out = String::with_capacity(PAGE.len() * 2);
     let written = write_page(&mut out, status);
     debug_assert!(written.is_ok(), "a String takes everything");
     out
 }
 
+/// Copies the page and puts the fields in the places that it names in double braces.
 fn write_page(out: &mut String, status: &StatusSnapshot) -> fmt::Result {
-    out.push_str(HEAD);
-    out.push_str("<dl>\n");
-    writeln!(out, "<dt>Source</dt><dd>{}</dd>", Escaped(&status.source))?;
-    writeln!(out, "<dt>Resolution</dt><dd>{} × {}</dd>", status.width, status.height)?;
-    writeln!(out, "<dt>Frame rate</dt><dd>{:.1} fps</dd>", status.frames_per_second)?;
-    writeln!(out, "<dt>Uptime</dt><dd>{}</dd>", Uptime(status.uptime))?;
-    writeln!(out, "</dl>\n<h2>Viewers ({})</h2>", status.viewers.len())?;
-    if status.viewers.is_empty() {
-        out.push_str("<p>Nobody is watching.</p>\n");
-    } else {
-        out.push_str(TABLE_HEAD);
-        for viewer in &status.viewers {
-            write_viewer(out, viewer)?;
+    let mut rest = PAGE;
+    while let Some((before, (name, after))) =
+        rest.split_once("{{").and_then(|(before, place)| Some((before, place.split_once("}}")?)))
+    {
+        out.push_str(before);
+        if name == "rows" {
+            write_rows(out, &status.viewers)?;
+        } else {
+            write!(out, "{}", Escaped(&field(name, status)))?;
         }
-        out.push_str("</tbody>\n</table></div>\n");
+        rest = after;
     }
-    out.push_str("</body>\n</html>\n");
+    out.push_str(rest);
     Ok(())
 }
 
-fn write_viewer(out: &mut String, viewer: &ViewerStatus) -> fmt::Result {
-    write!(out, "<tr><td>{}</td><td>{}</td><td class=\"number\">", viewer.address, Escaped(&viewer.state))?;
-    match viewer.round_trip {
-        Some(round_trip) => write!(out, "{:.1} ms", round_trip.as_secs_f64() * 1000.0)?,
-        None => out.push('–'),
+fn field(name: &str, status: &StatusSnapshot) -> String {
+    let totals = &status.totals;
+    match name {
+        "source" => status.source.clone(),
+        "fps" => fps(Some(status.frames_per_second)),
+        "captured" => match status.captured_per_second {
+            Some(rate) => format!("captured {}", fps(Some(rate))),
+            None => "from a file".to_owned(),
+        },
+        "sent" => bits(status.viewers.iter().map(|viewer| viewer.sent_bits_per_second).sum()),
+        "encoded" => format!("encoded {}", bits(status.bits_per_second)),
+        "loss" => percent(status.viewers.iter().filter_map(|viewer| viewer.loss).reduce(f64::max)),
+        "viewers" => format!("Viewers ({})", status.viewers.len()),
+        "codec" => status.codec.clone(),
+        "resolution" if status.width == 0 => UNKNOWN.to_owned(),
+        "resolution" => format!("{} × {}", status.width, status.height),
+        "uptime" => clock(status.uptime),
+        "frames" => format!("{} ({} refused)", totals.frames, totals.frames_refused),
+        "key_frames" => format!("{} ({} asked for)", totals.key_frames, totals.key_frames_wanted),
+        "replaced" => format!("{} of {} captured", totals.pictures_replaced, totals.pictures_captured),
+        "total_sent" => format!("{} in {} datagrams", bytes(totals.bytes_sent), totals.datagrams_sent),
+        "total_received" => format!("{} in {} datagrams", bytes(totals.bytes_received), totals.datagrams_received),
+        "refused" => {
+            let by = &totals.datagrams_refused;
+            format!(
+                "{} malformed, {} of no session, {} forged, {} repeated",
+                by.malformed, by.unknown_session, by.forged, by.replayed
+            )
+        }
+        "joined" => totals.viewers_joined.to_string(),
+        "left" => {
+            let by = &totals.viewers_left;
+            format!(
+                "{} by themselves, {} silent, {} replaced, {} closed",
+                by.said_so, by.silent, by.replaced, by.closed
+            )
+        }
+        "turned_away" => totals.viewers_refused.to_string(),
+        _ => {
+            debug_assert!(false, "the page names a field that is not there: {name}");
+            String::new()
+        }
     }
-    writeln!(
-        out,
-        "</td><td class=\"number\">{:.2} %</td><td class=\"number\">{} kbit/s</td></tr>",
-        viewer.loss * 100.0,
-        viewer.sent_kbit_per_second
-    )
+}
+
+fn write_rows(out: &mut String, viewers: &[ViewerStatus]) -> fmt::Result {
+    if viewers.is_empty() {
+        let cell = format_args!("<td role=\"cell\" class=\"nobody\" colspan=\"{COLUMNS}\">Nobody is watching.</td>");
+        return writeln!(out, "<tr role=\"row\">{cell}</tr>");
+    }
+    for viewer in viewers {
+        write!(out, "<tr role=\"row\" data-viewer=\"{}\">", viewer.id)?;
+        for (label, text) in cells(viewer) {
+            let class = if label == "State" { format!(" class=\"{}\"", viewer.state) } else { String::new() };
+            write!(out, "<td role=\"cell\" data-label=\"{label}\"{class}>{}</td>", Escaped(&text))?;
+        }
+        out.push_str("</tr>\n");
+    }
+    Ok(())
+}
+
+fn cells(viewer: &ViewerStatus) -> [(&'static str, String); COLUMNS] {
+    [
+        ("Viewer", viewer.address.to_string()),
+        ("State", viewer.state.to_owned()),
+        ("Round trip", milliseconds(viewer.round_trip)),
+        ("Capture to report", milliseconds(viewer.capture_to_report)),
+        ("Loss", percent(viewer.loss)),
+        ("Sent", bits(viewer.sent_bits_per_second)),
+        ("Decoded", fps(viewer.decoded_frames_per_second)),
+        ("Dropped", viewer.frames_dropped.to_string()),
+        ("Waiting", bytes(viewer.queue_bytes)),
+    ]
+}
+
+const UNKNOWN: &str = "–";
+
+fn or_unknown(text: Option<impl Display>) -> String {
+    text.map_or_else(|| UNKNOWN.to_owned(), |text| text.to_string())
+}
+
+fn fps(rate: Option<f64>) -> String {
+    or_unknown(rate.map(|rate| format!("{rate:.1} fps")))
+}
+
+fn milliseconds(time: Option<Duration>) -> String {
+    or_unknown(time.map(|time| format!("{:.1} ms", time.as_secs_f64() * 1000.0)))
+}
+
+fn percent(ratio: Option<f64>) -> String {
+    or_unknown(ratio.map(|ratio| format!("{:.2} %", ratio * 100.0)))
+}
+
+fn bits(rate: u64) -> String {
+    scaled(rate, &["bit/s", "kbit/s", "Mbit/s", "Gbit/s"])
+}
+
+fn bytes(count: u64) -> String {
+    scaled(count, &["B", "kB", "MB", "GB", "TB"])
+}
+
+fn scaled(value: u64, units: &[&str]) -> String {
+    let mut value = value as f64;
+    let mut units = units.iter().copied().peekable();
+    let mut decimals = 0;
+    loop {
+        let unit = units.next().unwrap_or_default();
+        if value < 1000.0 || units.peek().is_none() {
+            return format!("{value:.decimals$} {unit}");
+        }
+        value /= 1000.0;
+        decimals = 1;
+    }
+}
+
+fn clock(uptime: Duration) -> String {
+    let seconds = uptime.as_secs();
+    format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
 /// Text made safe for element content and quoted attributes (HTML Standard §13.3).
 struct Escaped<'a>(&'a str);
 
-impl fmt::Display for Escaped<'_> {
+impl Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for c in self.0.chars() {
             match c {
@@ -99,79 +179,85 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-struct Uptime(Duration);
-
-impl fmt::Display for Uptime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.as_secs();
-        write!(f, "{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn hostile() -> StatusSnapshot {
-        StatusSnapshot {
-            source: "<script>alert(\"1\")</script>&'".into(),
-            width: 1920,
-            height: 1080,
-            frames_per_second: 59.94,
-            uptime: Duration::from_secs(3725),
-            viewers: vec![
-                ViewerStatus {
-                    address: "192.0.2.7:5000".parse().unwrap(),
-                    state: "<b>live</b>".into(),
-                    round_trip: Some(Duration::from_micros(12_340)),
-                    loss: 0.0125,
-                    sent_kbit_per_second: 8123,
-                },
-                ViewerStatus {
-                    address: "[2001:db8::1]:9".parse().unwrap(),
-                    state: "joining".into(),
-                    round_trip: None,
-                    loss: 0.0,
-                    sent_kbit_per_second: 0,
-                },
-            ],
-        }
-    }
+    use crate::http::samples::two_viewers;
 
     #[test]
     fn nothing_escapes_into_markup() {
-        let page = render(&hostile());
-        assert!(page.contains("<dd>&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;&#39;</dd>"));
-        assert!(page.contains("<td>&lt;b&gt;live&lt;/b&gt;</td>"));
-        assert!(!page.contains("<script") && !page.contains("<b>"));
+        let page = render(&two_viewers());
+        assert!(page.contains(">&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;&#39;<"));
+        assert_eq!(page.matches("<script").count(), 1, "the page's own");
+        let braces = StatusSnapshot { source: "{{rows}}".into(), ..StatusSnapshot::default() };
+        assert!(render(&braces).contains(">{{rows}}<"), "what a field says is not read as the page");
     }
 
     #[test]
     fn everything_is_shown() {
-        let page = render(&hostile());
+        let page = render(&two_viewers());
         for text in [
             "1920 × 1080",
-            "59.9 fps",
+            ">59.9 fps<",
+            ">8.1 Mbit/s<",
+            "encoded 8.0 Mbit/s",
             "1:02:05",
             "Viewers (2)",
-            "192.0.2.7:5000",
-            "12.3 ms",
-            "1.25 %",
-            "8123 kbit/s",
-            "[2001:db8::1]:9",
-            "<td class=\"number\">–</td>",
+            ">192.0.2.7:5000<",
+            "data-label=\"State\" class=\"watching\">watching<",
+            ">12.3 ms<",
+            ">31.5 ms<",
+            ">1.25 %<",
+            ">1.2 kB<",
+            ">[2001:db8::1]:9<",
+            "data-label=\"Loss\">–<",
             "not yet encrypted",
+            "5.1 MB in 4300 datagrams",
+            "6 malformed, 8 of no session, 11 forged, 14 repeated",
+            "5 by themselves, 3 silent, 2 replaced, 1 closed",
         ] {
-            assert!(page.contains(text), "{text}");
+            assert!(page.contains(text), "{text}: {page}");
         }
+        assert!(!page.contains("{{"), "{page}");
         assert!(render(&StatusSnapshot::default()).contains("Nobody is watching."));
     }
 
     #[test]
-    fn nothing_is_fetched_from_elsewhere() {
-        let page = render(&hostile());
-        for reference in ["http:", "https:", "src=", "href=", "url(", "@import"] {
-            assert!(!page.contains(reference), "{reference}");
+    fn figures_are_scaled() {
+        for (value, expected) in
+            [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1_250_000, "1.2 MB"), (u64::MAX, "18446744.1 TB")]
+        {
+            assert_eq!(bytes(value), expected);
         }
+    }
+
+    /// The script draws the table and names the fields as the page does.
+    #[test]
+    fn the_script_knows_what_the_page_knows() {
+        let viewer = two_viewers().viewers.remove(0);
+        let at = cells(&viewer).map(|(label, _)| SCRIPT.find(&format!("[\"{label}\", (viewer)")));
+        assert!(at.iter().all(Option::is_some) && at.is_sorted(), "{at:?}");
+        let heads = cells(&viewer).map(|(label, _)| PAGE.find(&format!("scope=\"col\">{label}</th>")));
+        assert!(heads.iter().all(Option::is_some) && heads.is_sorted(), "{heads:?}");
+        assert_eq!(PAGE.matches("scope=\"col\"").count(), COLUMNS);
+        for place in PAGE.split("data-field=\"").skip(1) {
+            let name = place.split('"').next().unwrap();
+            assert!(SCRIPT.contains(&format!("\n  {name}: (")), "{name}");
+            assert!(place.contains(&format!("{{{{{name}}}}}")), "{name}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_fetched_from_elsewhere_and_nothing_is_inline() {
+        for text in [PAGE, STYLE, SCRIPT] {
+            let text = text.replace("http://www.w3.org/2000/svg", "");
+            for reference in ["http:", "https:", "src=\"//", "href=\"//", "url(", "@import", "style=", "innerHTML"] {
+                assert!(!text.contains(reference), "{reference}");
+            }
+        }
+        assert!(
+            !PAGE.contains("<style") && !PAGE.contains("<script>") && !PAGE.contains(" on"),
+            "the policy forbids it"
+        );
     }
 }

@@ -5,19 +5,23 @@ use core::net::IpAddr;
 use bytes::BytesMut;
 use nalcast_core::http::{Authority, FieldName, FieldValue, HeadView, Host, HttpError, ResponseHead, Status};
 
-use super::page;
+use super::{api, metrics, page};
 use crate::status::StatusSnapshot;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+const JSON: &str = "application/json";
 /// What every resource here can do; also the answer to `OPTIONS`.
 const ALLOW: &str = "GET, HEAD, OPTIONS";
 
-/// The same for every answer. The page needs no script, no frame and nothing from elsewhere.
+/// The same for every answer. The page needs its own style and script, no frame and nothing from elsewhere.
 const SECURITY_FIELDS: [(&str, &str); 4] = [
     (
         "Content-Security-Policy",
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
@@ -90,23 +94,57 @@ fn route(head: HeadView<'_>, local: IpAddr, status: &StatusSnapshot) -> Response
              Open it under the address that the server printed at its start.",
         );
     }
-    let method = head.method();
-    let is_read = matches!(method, b"GET" | b"HEAD");
-    match (head.path(), method) {
-        (b"*" | b"/" | b"/healthz", b"OPTIONS") => Response { allow: true, ..Response::text(Status::NoContent, "") },
-        (b"/", _) if is_read => {
-            Response { content_type: HTML, body: page::render(status), ..Response::text(Status::Ok, "") }
-        }
-        (b"/healthz", _) if is_read => Response::text(Status::Ok, "ok"),
+    let resource = Resource::at(head.path());
+    match (head.method(), resource) {
+        (b"GET" | b"HEAD", Some(resource)) => resource.answer(status),
+        (b"OPTIONS", Some(_)) => Response { allow: true, ..Response::text(Status::NoContent, "") },
+        (b"OPTIONS", None) if head.path() == b"*" => Response { allow: true, ..Response::text(Status::NoContent, "") },
         // Methods of RFC 9110 §9 and RFC 5789; anything else is not implemented at all (RFC 9110 §15.6.2).
-        (_, b"GET" | b"HEAD" | b"POST" | b"PUT" | b"DELETE" | b"OPTIONS" | b"TRACE" | b"PATCH") => match head.path() {
-            b"/" | b"/healthz" => Response {
-                allow: true,
-                ..Response::text(Status::MethodNotAllowed, "This page can only be read: use GET or HEAD.")
-            },
-            _ => Response::text(Status::NotFound, "There is nothing here. The status page is under /."),
+        (b"GET" | b"HEAD" | b"POST" | b"PUT" | b"DELETE" | b"OPTIONS" | b"TRACE" | b"PATCH", None) => {
+            Response::text(Status::NotFound, "There is nothing here. The status page is under /.")
+        }
+        (b"POST" | b"PUT" | b"DELETE" | b"TRACE" | b"PATCH", Some(_)) => Response {
+            allow: true,
+            ..Response::text(Status::MethodNotAllowed, "This can only be read: use GET or HEAD.")
         },
         _ => Response::text(Status::NotImplemented, "This method is not implemented: use GET or HEAD."),
+    }
+}
+
+/// Everything that can be read.
+#[derive(Clone, Copy)]
+enum Resource {
+    Page,
+    Style,
+    Script,
+    Status,
+    Metrics,
+    Health,
+}
+
+impl Resource {
+    const fn at(path: &[u8]) -> Option<Self> {
+        match path {
+            b"/" => Some(Self::Page),
+            b"/status.css" => Some(Self::Style),
+            b"/status.js" => Some(Self::Script),
+            b"/api/v1/status" => Some(Self::Status),
+            b"/metrics" => Some(Self::Metrics),
+            b"/healthz" => Some(Self::Health),
+            _ => None,
+        }
+    }
+
+    fn answer(self, status: &StatusSnapshot) -> Response {
+        let (content_type, body) = match self {
+            Self::Page => (HTML, page::render(status)),
+            Self::Style => (CSS, page::STYLE.to_owned()),
+            Self::Script => (JAVASCRIPT, page::SCRIPT.to_owned()),
+            Self::Status => (JSON, api::status_json(status)),
+            Self::Metrics => (metrics::CONTENT_TYPE, metrics::openmetrics_text(status)),
+            Self::Health => (TEXT, "ok\n".to_owned()),
+        };
+        Response { content_type, body, ..Response::text(Status::Ok, "") }
     }
 }
 

@@ -48,8 +48,12 @@ fn status_lines(answers: &str) -> Vec<&str> {
 #[tokio::test(start_paused = true)]
 async fn every_route() {
     for (request, expected, detail) in [
-        ("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "200 OK", "<dd>&lt;pattern&gt;</dd>"),
+        ("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "200 OK", ">&lt;pattern&gt;</span>"),
         ("GET http://127.0.0.1?q HTTP/1.1\r\nHost: x\r\n\r\n", "200 OK", "Content-Type: text/html"),
+        ("GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n", "200 OK", "Content-Type: application/json\r\n"),
+        ("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", "200 OK", "Content-Type: application/openmetrics-text;"),
+        ("GET /status.css HTTP/1.1\r\nHost: localhost\r\n\r\n", "200 OK", "Content-Type: text/css; charset=utf-8\r\n"),
+        ("GET /status.js HTTP/1.1\r\nHost: localhost\r\n\r\n", "200 OK", "Content-Type: text/javascript; charset"),
         (HEALTH, "200 OK", "\r\n\r\nok\n"),
         ("GET /healthz HTTP/1.0\r\n\r\n", "200 OK", "Connection: close"),
         ("OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", "204 No Content", "Allow: GET, HEAD, OPTIONS"),
@@ -66,7 +70,9 @@ async fn every_route() {
         let answer = answer(request).await;
         assert_eq!(status_lines(&answer), [expected], "{request:?}");
         assert!(answer.contains(detail), "{request:?}: {answer}");
-        assert!(answer.contains("Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'"));
+        assert!(answer.contains(
+            "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
+        ));
         assert!(answer.contains("frame-ancestors 'none'"));
         assert!(answer.contains("X-Content-Type-Options: nosniff\r\n"));
         assert!(answer.contains("Cache-Control: no-store\r\n"));
@@ -76,7 +82,7 @@ async fn every_route() {
 
 #[tokio::test(start_paused = true)]
 async fn head_is_get_without_the_body() {
-    for path in ["/", "/healthz", "/x"] {
+    for path in ["/", "/status.css", "/status.js", "/api/v1/status", "/metrics", "/healthz", "/x"] {
         let rest = format!(" {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         let get = answer(&format!("GET{rest}")).await;
         let head = answer(&format!("HEAD{rest}")).await;

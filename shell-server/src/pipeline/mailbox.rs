@@ -41,6 +41,7 @@ pub struct Mailbox {
 #[derive(Debug, Default)]
 struct State {
     slot: Option<Shot>,
+    put: u64,
     replaced: u64,
     key_wanted: bool,
     started: bool,
@@ -51,11 +52,18 @@ impl Mailbox {
     /// Leaves a picture for the encoder, in place of one it has not fetched.
     pub fn put(&self, shot: Shot) {
         let mut state = self.lock();
+        state.put += 1;
         if state.slot.replace(shot).is_some() {
             state.replaced += 1;
         }
         drop(state);
         self.changed.notify_all();
+    }
+
+    /// Pictures that were left here.
+    #[must_use]
+    pub fn put_count(&self) -> u64 {
+        self.lock().put
     }
 
     /// Pictures that were replaced before the encoder fetched them.

@@ -148,6 +148,13 @@ impl SourceControl {
         self.mailbox.start();
     }
 
+    /// Pictures that were captured and differed from the one before, and how many of them were replaced by a newer
+    /// one before the encoder was free. Both are 0 for a file.
+    #[must_use]
+    pub fn pictures(&self) -> (u64, u64) {
+        (self.mailbox.put_count(), self.mailbox.replaced())
+    }
+
     /// Ends the source for good.
     pub fn stop(&self) {
         self.mailbox.stop();

@@ -1,0 +1,72 @@
+//! What the tests show.
+
+use core::time::Duration;
+
+use crate::status::{RefusedDatagrams, StatusSnapshot, Totals, ViewerStatus, ViewersLeft};
+
+/// One viewer of which everything is known and one of which nothing is; texts that would be markup.
+pub(super) fn two_viewers() -> StatusSnapshot {
+    StatusSnapshot {
+        source: "<script>alert(\"1\")</script>&'".into(),
+        codec: "H.264".into(),
+        width: 1920,
+        height: 1080,
+        captured_per_second: Some(60.0),
+        frames_per_second: 59.94,
+        bits_per_second: 8_000_000,
+        uptime: Duration::from_millis(3_725_250),
+        viewers: vec![
+            ViewerStatus {
+                round_trip: Some(Duration::from_micros(12_340)),
+                capture_to_report: Some(Duration::from_micros(31_500)),
+                loss: Some(0.0125),
+                sent_bits_per_second: 8_123_000,
+                sent_frames_per_second: 59.9,
+                decoded_frames_per_second: Some(58.5),
+                frames_sent: 3000,
+                frames_dropped: 4,
+                queue_bytes: 1200,
+                bytes_sent: 5_000_000,
+                datagrams_sent: 4200,
+                ..viewer(7, "192.0.2.7:5000", "watching")
+            },
+            viewer(9, "[2001:db8::1]:9", "joining"),
+        ],
+        totals: Totals {
+            pictures_captured: 3010,
+            pictures_replaced: 5,
+            frames: 3005,
+            frame_bytes: 4_900_000,
+            key_frames: 3,
+            key_frames_wanted: 2,
+            frames_refused: 1,
+            datagrams_sent: 4300,
+            bytes_sent: 5_100_000,
+            datagrams_received: 310,
+            bytes_received: 40_000,
+            datagrams_refused: RefusedDatagrams { malformed: 6, unknown_session: 8, forged: 11, replayed: 14 },
+            viewers_joined: 12,
+            viewers_left: ViewersLeft { said_so: 5, silent: 3, replaced: 2, closed: 1 },
+            viewers_refused: 13,
+        },
+    }
+}
+
+fn viewer(id: u64, address: &str, state: &'static str) -> ViewerStatus {
+    ViewerStatus {
+        id,
+        address: address.parse().unwrap(),
+        state,
+        round_trip: None,
+        capture_to_report: None,
+        loss: None,
+        sent_bits_per_second: 0,
+        sent_frames_per_second: 0.0,
+        decoded_frames_per_second: None,
+        frames_sent: 0,
+        frames_dropped: 0,
+        queue_bytes: 0,
+        bytes_sent: 0,
+        datagrams_sent: 0,
+    }
+}
