@@ -22,5 +22,7 @@ pub use framing::Framing;
 pub use head::{Field, HeadView, KnownName, OwnedHead, Version};
 pub use limits::Limits;
 pub use parser::{Event, Head, RequestParser};
-pub use response::{FieldName, FieldValue, InvalidFieldValue, ResponseHead, Status};
+pub use response::{
+    FieldName, FieldValue, HttpDate, InvalidFieldValue, ReplyTo, ResponseHead, Status, StreamedBody, write_continue,
+};
 pub use target::{Authority, Host};
