@@ -12,13 +12,12 @@ use shell_common::clock::{Clock, monotonic_ns};
 use shell_common::output::CreateError;
 use shell_common::program::run_program;
 use shell_common::signals::shutdown_signal;
-use tokio::net::TcpListener;
 
 use crate::board::StatusBoard;
 use crate::config::{Config, StatusPage};
 use crate::driver::{self, DriverError, ServerEnd, ServerHooks, ServerIo, ServerReport};
 use crate::framelog::FrameLog;
-use crate::http;
+use crate::http::StatusListener;
 use crate::net::{ServerSocket, reachable_address};
 use crate::source::{self, SourceControl, SourceError, SourceHandle};
 
@@ -84,7 +83,7 @@ pub fn run(config: &Config) -> Result<(), RunError> {
 async fn share(config: &Config) -> Result<(), RunError> {
     let socket = ServerSocket::bind(config.listen)
         .map_err(|source| bind_error(config.listen, "viewers", "--listen ADDR:PORT", source))?;
-    let status_page = listen_for_status(config.http).await?;
+    let status_page = listen_for_status(config.http)?;
     let frame_log = config.frame_log.as_deref().map(FrameLog::create).transpose()?;
     let shutdown = shutdown_signal().map_err(|source| RunError::System { what: "to hand over signals", source })?;
     let mut source = source::open(&config.source_config())?;
@@ -94,9 +93,11 @@ async fn share(config: &Config) -> Result<(), RunError> {
     let (board, snapshots) = StatusBoard::new(source.info.clone(), source.control.clone());
     let announced = Announcement { config, source: &source, viewers_at: socket.local_addr(), page: &status_page };
     announced.print();
-    if let Some(listener) = status_page {
-        tokio::spawn(http::serve(listener, snapshots, core::future::pending()));
-    }
+    let start = |listener: StatusListener| listener.start(snapshots);
+    let _status_server = status_page
+        .map(start)
+        .transpose()
+        .map_err(|source| RunError::System { what: "a thread for the status page", source })?;
     let mut hooks = Hooks { control: source.control.clone(), frame_log, board };
     let io = ServerIo { source: &mut source.events, hooks: &mut hooks, wait_viewers: config.wait_viewers };
     let outcome = driver::run(&socket, server, clock, io, shutdown).await;
@@ -113,11 +114,10 @@ const fn bind_error(address: SocketAddr, purpose: &'static str, option: &'static
     RunError::Bind { address, purpose, option, source }
 }
 
-async fn listen_for_status(page: StatusPage) -> Result<Option<TcpListener>, RunError> {
+fn listen_for_status(page: StatusPage) -> Result<Option<StatusListener>, RunError> {
     let StatusPage::At(address) = page else { return Ok(None) };
-    let listener = TcpListener::bind(address).await;
     let option = "--http ADDR:PORT` or `--http off";
-    listener.map(Some).map_err(|source| bind_error(address, "the status page", option, source))
+    StatusListener::bind(address).map(Some).map_err(|source| bind_error(address, "the status page", option, source))
 }
 
 fn new_server(config: &Config, source: &SourceHandle, now: Timestamp) -> Result<Server<Plain>, RunError> {
@@ -138,7 +138,7 @@ struct Announcement<'a> {
     config: &'a Config,
     source: &'a SourceHandle,
     viewers_at: io::Result<SocketAddr>,
-    page: &'a Option<TcpListener>,
+    page: &'a Option<StatusListener>,
 }
 
 impl Announcement<'_> {

@@ -27,5 +27,7 @@ pub use head::{Field, HeadView, KnownName, OwnedHead, Trailers, Version};
 pub use limits::Limits;
 pub use parser::{Event, Head, RequestParser, Upgrade};
 pub use percent::{PercentError, QueryPair, QueryPairs};
-pub use response::{FieldName, FieldValue, InvalidFieldValue, ResponseHead, Status};
+pub use response::{
+    FieldName, FieldValue, HttpDate, InvalidFieldValue, ReplyTo, ResponseHead, Status, StreamedBody, write_continue,
+};
 pub use target::{Authority, Host};

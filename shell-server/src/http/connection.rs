@@ -1,63 +1,60 @@
 //! One connection: requests in, answers out, in order.
 
 use core::net::IpAddr;
-use core::time::Duration;
 use std::io;
 
 use bytes::BytesMut;
-use nalcast_core::http::{Event, Limits, RequestParser, Status};
+use nalcast_core::http::{Event, Head, ReplyTo, RequestParser, Status};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::routes::{self, Response};
-use crate::status::StatusSnapshot;
-
-/// How long a request may take, from its first byte to its last.
-pub(super) const REQUEST_PERIOD: Duration = Duration::from_secs(10);
-/// How long a connection may stay without a request.
-pub(super) const IDLE_PERIOD: Duration = Duration::from_secs(15);
-/// How long a client may take to read one answer.
-const WRITE_PERIOD: Duration = Duration::from_secs(10);
-/// How long, and for how many bytes, a closed connection is still read, so that what the client is still sending
-/// does not make its system throw the answer away (RFC 9112 §9.6).
-const LINGER_PERIOD: Duration = Duration::from_secs(1);
-const LINGER_BYTES_MAX: u64 = 64 << 10;
-/// Room for one read.
-const READ_BYTES: usize = 4 << 10;
-/// No resource takes a body, so a small one is enough to be polite.
-const BODY_BYTES_MAX: u64 = 64 << 10;
+use super::events::{self, send_events};
+use super::limits::{
+    self, ANSWERS_BYTES_MAX, IDLE_PERIOD, LINGER_BYTES_MAX, LINGER_PERIOD, READ_BYTES, REQUEST_PERIOD, WRITE_PERIOD,
+};
+use super::response::{Response, write_stream_head};
+use super::routes::{self, Reply};
+use super::server::Site;
 
 /// Serves a connection that was accepted on the address `local` until one side ends it.
 ///
 /// # Errors
 ///
-/// When the stream fails, or the client does not read its answer in time.
-pub(super) async fn serve_connection<S>(
-    stream: S,
-    local: IpAddr,
-    status: watch::Receiver<StatusSnapshot>,
-) -> io::Result<()>
+/// When the stream fails, or the client does not read its answers in time.
+pub(super) async fn serve_connection<S>(stream: S, local: IpAddr, site: Site) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let limits = Limits { body_bytes_max: BODY_BYTES_MAX, ..Limits::default() };
-    Connection { stream, local, status, parser: RequestParser::new(limits), pending: None }.run().await
+    let parser = RequestParser::new(limits::of_requests());
+    Connection { stream, local, site, parser, pending: None, out: BytesMut::new() }.run().await
 }
 
 struct Connection<S> {
     stream: S,
     local: IpAddr,
-    status: watch::Receiver<StatusSnapshot>,
+    site: Site,
     parser: RequestParser,
-    /// The answer to a request whose body is still arriving.
-    pending: Option<Response>,
+    /// What a request gets whose body is still arriving.
+    pending: Option<Pending>,
+    /// Answers that are not written yet.
+    out: BytesMut,
 }
 
-/// What the bytes received so far call for.
+struct Pending {
+    reply: Reply,
+    to: ReplyTo,
+}
+
+/// What the bytes received so far came to.
 enum Step {
+    /// More are needed.
     Receive,
-    Answer { response: Response, keep_alive: bool },
+    /// An answer that others may follow.
+    Answered,
+    /// The last answer of the connection.
+    Last,
+    /// The connection tells the status from now on.
+    Follow(ReplyTo),
 }
 
 /// How waiting for bytes ended.
@@ -72,35 +69,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut in_request = false;
         let mut deadline = Instant::now() + IDLE_PERIOD;
         loop {
-            let refusal = match self.step() {
-                Step::Answer { response, keep_alive: true } => {
-                    self.send(&response, true).await?;
+            match self.step() {
+                Step::Answered => {
                     in_request = false;
                     deadline = Instant::now() + IDLE_PERIOD;
+                    if self.out.len() >= ANSWERS_BYTES_MAX {
+                        self.flush().await?;
+                    }
                     continue;
                 }
-                Step::Answer { response, keep_alive: false } => response,
-                Step::Receive => {
-                    if !in_request && self.has_begun() {
-                        in_request = true;
-                        deadline = Instant::now() + REQUEST_PERIOD;
-                    }
-                    match self.receive(deadline).await? {
-                        Received::Bytes => continue,
-                        Received::TimedOut if in_request => {
-                            Response::text(Status::RequestTimeout, "The request took too long to arrive.")
-                        }
-                        Received::TimedOut => return Ok(()),
-                        Received::End => match self.parser.finish() {
-                            Ok(()) => return Ok(()),
-                            Err(error) => Response::refusal(&error),
-                        },
-                    }
+                Step::Last => break,
+                Step::Follow(to) => return self.follow(to).await,
+                Step::Receive => {}
+            }
+            self.flush().await?;
+            if !in_request && self.has_begun() {
+                in_request = true;
+                deadline = Instant::now() + REQUEST_PERIOD;
+            }
+            match self.receive(deadline).await? {
+                Received::Bytes => continue,
+                Received::TimedOut if in_request => {
+                    self.refuse(&Response::text(Status::RequestTimeout, "The request took too long to arrive."));
                 }
-            };
-            self.send(&refusal, false).await?;
-            return self.linger().await;
+                Received::TimedOut => return Ok(()),
+                Received::End => match self.parser.finish() {
+                    Ok(()) => return Ok(()),
+                    Err(error) => self.refuse(&Response::refusal(&error)),
+                },
+            }
+            break;
         }
+        self.flush().await?;
+        self.linger().await
     }
 
     /// Takes events until there is something to do. One answer at a time: requests behind it wait unparsed.
@@ -109,18 +110,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let keep_alive = match self.parser.poll() {
                 Ok(None) => return Step::Receive,
                 Ok(Some(Event::Head(head))) => {
-                    self.pending = Some(routes::respond(head.view(), self.local, &self.status.borrow()));
+                    let reply = routes::respond(head.view(), self.local, &self.site.status.borrow());
+                    self.pending = Some(Pending { reply, to: reply_to(&head) });
                     continue;
                 }
                 // No answer depends on a body, so it need not be sent at all (RFC 9110 §10.1.1).
                 Ok(Some(Event::Continue)) => false,
-                // Nothing here speaks another protocol, so that an offer to change it is passed over.
+                // Bodies are read, for the next request to be found, and thrown away; no protocol is changed.
                 Ok(Some(Event::Data(_) | Event::Trailers(_) | Event::Upgrade(_))) => continue,
                 Ok(Some(Event::End { keep_alive })) => keep_alive,
-                Err(error) => return Step::Answer { response: Response::refusal(&error), keep_alive: false },
+                Err(error) => {
+                    self.refuse(&Response::refusal(&error));
+                    return Step::Last;
+                }
             };
-            if let Some(response) = self.pending.take() {
-                return Step::Answer { response, keep_alive };
+            if let Some(Pending { reply, to }) = self.pending.take() {
+                let to = ReplyTo { keep_alive, ..to };
+                match reply {
+                    Reply::Events => return Step::Follow(to),
+                    Reply::Response(response) => self.answer(&response, to),
+                }
+                return if keep_alive { Step::Answered } else { Step::Last };
             }
         }
     }
@@ -128,6 +138,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Whether bytes of an unanswered request have arrived.
     fn has_begun(&mut self) -> bool {
         self.pending.is_some() || !self.parser.buffer_mut().is_empty()
+    }
+
+    fn answer(&mut self, response: &Response, to: ReplyTo) {
+        response.write(&mut self.out, to, (self.site.unix_seconds)());
+    }
+
+    /// Answers what is no acceptable request, or did not arrive whole.
+    fn refuse(&mut self, response: &Response) {
+        let is_head = self.pending.as_ref().is_some_and(|pending| pending.to.is_head);
+        self.answer(response, ReplyTo { is_head, ..ReplyTo::REFUSED });
+    }
+
+    /// Tells the status until the client goes away.
+    async fn follow(mut self, to: ReplyTo) -> io::Result<()> {
+        let to = ReplyTo { keep_alive: false, ..to };
+        let Ok(_place) = self.site.event_streams.clone().try_acquire_owned() else {
+            let text = "Too many clients follow the status. /api/v1/status tells it once.";
+            self.answer(&Response::text(Status::ServiceUnavailable, text), to);
+            self.flush().await?;
+            return self.linger().await;
+        };
+        let body = write_stream_head(&mut self.out, events::CONTENT_TYPE, to, (self.site.unix_seconds)());
+        if to.is_head {
+            self.flush().await?;
+        } else {
+            send_events(&mut self.stream, body, self.site.status.clone(), self.out.split()).await?;
+        }
+        self.linger().await
     }
 
     async fn receive(&mut self, deadline: Instant) -> io::Result<Received> {
@@ -141,10 +179,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    async fn send(&mut self, response: &Response, keep_alive: bool) -> io::Result<()> {
-        let mut out = BytesMut::new();
-        response.write(&mut out, keep_alive);
-        timeout(WRITE_PERIOD, self.stream.write_all(&out)).await?
+    async fn flush(&mut self) -> io::Result<()> {
+        if !self.out.is_empty() {
+            timeout(WRITE_PERIOD, self.stream.write_all(&self.out)).await??;
+            self.out.clear();
+        }
+        Ok(())
     }
 
     async fn linger(mut self) -> io::Result<()> {
@@ -154,4 +194,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let _ = timeout(LINGER_PERIOD, tokio::io::copy(&mut rest, &mut tokio::io::sink())).await;
         Ok(())
     }
+}
+
+fn reply_to(head: &Head<'_>) -> ReplyTo {
+    let view = head.view();
+    ReplyTo { version: view.version(), is_head: view.method() == b"HEAD", keep_alive: head.keep_alive() }
 }

@@ -6,6 +6,7 @@
 use core::sync::atomic::AtomicU64;
 use core::time::Duration;
 
+use nalcast_core::http::FieldValue;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
@@ -15,7 +16,8 @@ use prometheus_client::registry::{Metric, Registry, Unit};
 use crate::status::{StatusSnapshot, Totals, ViewerStatus};
 
 /// What [`openmetrics_text`] is.
-pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub(super) const CONTENT_TYPE: FieldValue<'static> =
+    FieldValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
 /// The document of `/metrics`.
 pub(super) fn openmetrics_text(status: &StatusSnapshot) -> String {

@@ -7,7 +7,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::connection::{IDLE_PERIOD, REQUEST_PERIOD, serve_connection};
+use super::connection::serve_connection;
+use super::limits::{IDLE_PERIOD, REQUEST_PERIOD, WRITE_PERIOD};
+use super::server::Site;
 use crate::status::StatusSnapshot;
 
 const HEALTH: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -22,7 +24,7 @@ async fn run<F: Future<Output = ()>>(
     let (_sender, status) = watch::channel(snapshot);
     let start = Instant::now();
     let server = async {
-        serve_connection(far, IpAddr::V4(Ipv4Addr::LOCALHOST), status).await.unwrap();
+        serve_connection(far, IpAddr::V4(Ipv4Addr::LOCALHOST), Site::new(status, || 784_111_777)).await.unwrap();
         start.elapsed()
     };
     let mut sent = String::new();
@@ -56,13 +58,16 @@ async fn every_route() {
         ("GET /status.js HTTP/1.1\r\nHost: localhost\r\n\r\n", "200 OK", "Content-Type: text/javascript; charset"),
         (HEALTH, "200 OK", "\r\n\r\nok\n"),
         ("GET /healthz HTTP/1.0\r\n\r\n", "200 OK", "Connection: close"),
+        ("GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "200 OK", "Connection: keep-alive"),
         ("OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", "204 No Content", "Allow: GET, HEAD, OPTIONS"),
-        ("OPTIONS / HTTP/1.1\r\nHost: localhost\r\n\r\n", "204 No Content", "Connection: keep-alive"),
+        ("OPTIONS / HTTP/1.1\r\nHost: localhost\r\n\r\n", "204 No Content", "Allow: GET, HEAD, OPTIONS"),
+        ("OPTIONS /x HTTP/1.1\r\nHost: localhost\r\n\r\n", "404 Not Found", "status page is under /"),
         ("GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n", "404 Not Found", "status page is under /"),
         ("POST / HTTP/1.1\r\nHost: localhost\r\n\r\n", "405 Method Not Allowed", "Allow: GET, HEAD, OPTIONS"),
         ("BREW / HTTP/1.1\r\nHost: localhost\r\n\r\n", "501 Not Implemented", "not implemented"),
         ("get / HTTP/1.1\r\nHost: localhost\r\n\r\n", "501 Not Implemented", "use GET"),
         ("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", "421 Misdirected Request", "answers only to localhost"),
+        ("GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n\r\n", "403 Forbidden", "other sites"),
         ("GET / HTTP/1.1\r\n\r\n", "400 Bad Request", "needs a Host field"),
         ("GET / HTTP/2.0\r\n\r\n", "505 HTTP Version Not Supported", "Connection: close"),
         ("GET / HT", "400 Bad Request", "ended inside a request"),
@@ -75,7 +80,8 @@ async fn every_route() {
         ));
         assert!(answer.contains("frame-ancestors 'none'"));
         assert!(answer.contains("X-Content-Type-Options: nosniff\r\n"));
-        assert!(answer.contains("Cache-Control: no-store\r\n"));
+        assert_eq!(answer.contains("Cache-Control: no-store\r\n"), !request.contains("/status."), "{request:?}");
+        assert!(answer.contains("\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"));
     }
     assert_eq!(answer("").await, "");
 }
@@ -96,7 +102,8 @@ async fn pipelined_requests_are_answered_in_order() {
     let missing = "GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let answers = answer(&format!("{HEALTH}{post}{HEALTH}{missing}{HEALTH}")).await;
     assert_eq!(status_lines(&answers), ["200 OK", "405 Method Not Allowed", "200 OK", "404 Not Found"]);
-    assert_eq!(answers.matches("Connection: keep-alive").count(), 3);
+    assert_eq!(answers.matches("Connection: close").count(), 1);
+    assert!(answers.find("Connection: close") > answers.find("404 Not Found"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,4 +151,69 @@ async fn an_idle_connection_is_closed_without_a_word() {
     .await;
     assert_eq!(status_lines(&answers), ["200 OK"]);
     assert_eq!(lasted, IDLE_PERIOD / 2 + REQUEST_PERIOD / 2 + IDLE_PERIOD);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_of_the_page_is_sent_once() {
+    for path in ["/status.css", "/status.js"] {
+        let first = answer(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")).await;
+        assert!(first.contains("Cache-Control: no-cache\r\n"), "{first}");
+        let tag = first.lines().find_map(|line| line.strip_prefix("ETag: ")).unwrap();
+        let again =
+            answer(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: {tag}\r\n\r\n{HEALTH}")).await;
+        assert_eq!(status_lines(&again), ["304 Not Modified", "200 OK"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bodies_are_read_and_thrown_away() {
+    let chunked = "Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nGET /\r\n0\r\nSum: 1\r\n\r\n";
+    let length = "Content-Length: 5\r\n\r\nGET /";
+    for body in [chunked, length] {
+        let answers = answer(&format!("POST /healthz HTTP/1.1\r\nHost: localhost\r\n{body}{HEALTH}")).await;
+        assert_eq!(status_lines(&answers), ["405 Method Not Allowed", "200 OK"], "{body:?}");
+    }
+    let much = format!("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 65537\r\n\r\n{HEALTH}");
+    assert_eq!(status_lines(&answer(&much).await), ["413 Content Too Large"]);
+    let endless = format!("POST / HTTP/1.1\r\nHost: localhost\r\n{}", "Transfer-Encoding: chunked\r\n\r\n");
+    let (answers, _) = run(async |mut stream| {
+        stream.write_all(endless.as_bytes()).await.unwrap();
+        let chunk = format!("400\r\n{}\r\n", "x".repeat(1024));
+        while stream.write_all(chunk.as_bytes()).await.is_ok() {}
+    })
+    .await;
+    assert_eq!(status_lines(&answers), ["413 Content Too Large"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_head_request_gets_no_content() {
+    let answers = answer("HEAD / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nabc").await;
+    assert!(answers.starts_with("HTTP/1.1 400 ") && answers.ends_with("\r\n\r\n"), "{answers}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_offer_of_another_protocol_is_passed_over() {
+    let offer = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+    assert_eq!(status_lines(&answer(&format!("{offer}{HEALTH}")).await), ["200 OK", "200 OK"]);
+}
+
+/// Endless pipelining without reading fills no memory: the connection ends when nothing is read for so long.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_never_reads_is_cut_off() {
+    let (near, far) = duplex(4 << 10);
+    let (_sender, status) = watch::channel(StatusSnapshot::default());
+    let start = Instant::now();
+    let client = async {
+        let (_unread, mut stream) = tokio::io::split(near);
+        let mut written = 0;
+        while stream.write_all(HEALTH.as_bytes()).await.is_ok() {
+            written += HEALTH.len();
+        }
+        written
+    };
+    let serve = serve_connection(far, IpAddr::V4(Ipv4Addr::LOCALHOST), Site::new(status, || 0));
+    let (served, written) = tokio::join!(serve, client);
+    assert_eq!(served.unwrap_err().kind(), std::io::ErrorKind::TimedOut);
+    assert_eq!(start.elapsed(), WRITE_PERIOD);
+    assert!(written < 16 << 10, "{written} bytes were taken from somebody who does not read");
 }
