@@ -9,9 +9,9 @@ const STRICT: Options = Options { host_rule: true, eof: true };
 /// The lines of `stream`, which every way to cut it gives.
 fn lines(stream: &[u8], options: Options) -> Vec<Line> {
     let all = events(stream, Split::All, options).unwrap_or_else(|difference| panic!("{difference}"));
-    let pieces = |bytes| Split::Pieces(NonZeroUsize::new(bytes).unwrap());
+    let pieces = |bytes| Split::Pieces(NonZeroUsize::new(bytes).expect("at least one"));
     for split in [Split::Whole, pieces(1), pieces(7), Split::Seed(1), Split::Seed(2)] {
-        assert_eq!(events(stream, split, options).unwrap(), all, "{split:?}");
+        assert_eq!(events(stream, split, options).expect("one way"), all, "{split:?}");
     }
     all
 }

@@ -160,7 +160,6 @@ impl Run<'_> {
                     assert_eq!(offset, *fed - rest.len(), "the other protocol begins elsewhere");
                     seen.push(Seen::Accepted(offset));
                 } else {
-                    drop(upgrade);
                     seen.push(Seen::Upgrade);
                 }
             }

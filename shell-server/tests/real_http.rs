@@ -1,0 +1,206 @@
+//! The status page over real sockets and with real clients: runs where `NALCAST_REAL_TESTS` is set, as in `make test`.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+
+use shell_server::http::{StatusListener, StatusServer};
+use shell_server::status::StatusSnapshot;
+use tokio::net::TcpSocket;
+use tokio::sync::watch;
+
+/// Far longer than anything takes, so that a hang becomes a failure.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Page {
+    address: SocketAddr,
+    _server: StatusServer,
+    _snapshots: watch::Sender<StatusSnapshot>,
+}
+
+/// A status page on a free port, or nothing where real sockets are not wanted.
+fn page() -> Option<Page> {
+    std::env::var_os("NALCAST_REAL_TESTS")?;
+    let (snapshots, status) = watch::channel(StatusSnapshot { source: "a test".into(), ..StatusSnapshot::default() });
+    let listener = StatusListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    Some(Page { address, _server: listener.start(status).expect("a thread"), _snapshots: snapshots })
+}
+
+/// What a program prints; it has to end well.
+fn output(program: &str, arguments: &[&str], input: &[u8]) -> String {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .env_remove("http_proxy")
+        .env_remove("ALL_PROXY")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{program}: {error}"));
+    child.stdin.take().expect("a pipe").write_all(input).expect("a reader");
+    let output = child.wait_with_output().expect("an end");
+    assert!(output.status.success(), "{program} {arguments:?}: {}", output.status);
+    String::from_utf8(output.stdout).expect("text")
+}
+
+impl Page {
+    fn curl(&self, arguments: &[&str], path: &str) -> String {
+        let url = format!("http://{}{path}", self.address);
+        output("curl", &[&["-sS", "--noproxy", "*", "--max-time", "20"], arguments, &[&url]].concat(), b"12345")
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).expect("a connection");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a socket");
+        stream
+    }
+
+    /// Everything the server says to `request`, until it closes.
+    fn answer(&self, request: &[u8]) -> String {
+        let mut stream = self.connect();
+        // The server may have refused and closed before the last byte is written.
+        let _ = stream.write_all(request);
+        read_to_end(&mut stream)
+    }
+
+    fn is_well(&self) -> bool {
+        self.answer(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ends_with("\r\n\r\nok\n")
+    }
+}
+
+fn read_to_end(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    match stream.read_to_end(&mut bytes) {
+        Ok(_) => {}
+        // What was sent in vain can reset the connection behind the answer.
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}, after {bytes:?}"),
+    }
+    String::from_utf8(bytes).expect("text")
+}
+
+#[test]
+fn curl_is_happy() {
+    let Some(page) = page() else { return };
+    let code = ["-o", "/dev/null", "-w", "%{http_version} %{http_code} %{num_connects} "];
+    let with = |more: &[&'static str]| [&code[..], more].concat();
+    assert!(page.curl(&[], "/").contains(">a test<"));
+    assert!(page.curl(&["--compressed"], "/api/v1/status").starts_with("{\"uptime_seconds\":"));
+    assert_eq!(page.curl(&with(&[]), "/"), "1.1 200 1 ");
+    assert_eq!(page.curl(&with(&["--http1.0"]), "/"), "1.1 200 1 ");
+    assert_eq!(page.curl(&with(&["--head"]), "/metrics"), "1.1 200 1 ");
+    assert_eq!(page.curl(&with(&["-X", "OPTIONS"]), "/"), "1.1 204 1 ");
+    assert_eq!(page.curl(&with(&["-d", "a=b"]), "/"), "1.1 405 1 ");
+    assert_eq!(page.curl(&with(&["-d", "a=b", "-H", "Expect: 100-continue"]), "/"), "1.1 405 1 ");
+    // From standard input, so in chunks; with and without waiting for leave.
+    assert_eq!(page.curl(&with(&["-T", "-", "-H", "Expect:"]), "/"), "1.1 405 1 ");
+    assert_eq!(page.curl(&with(&["-T", "-", "-H", "Expect: 100-continue"]), "/"), "1.1 405 1 ");
+    // A second request finds the connection open.
+    let again = format!("http://{}/healthz", page.address);
+    let second = page.curl(&[&with(&[])[..], &[&*again, "-o", "/dev/null"]].concat(), "/");
+    assert_eq!(second, "1.1 200 1 1.1 200 0 ");
+}
+
+#[test]
+fn python_is_happy() {
+    let Some(page) = page() else { return };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/real/pipelining.py");
+    assert_eq!(output("python3", &[script, &page.address.to_string()], b""), "pipelined 20\n");
+}
+
+#[test]
+fn whatever_is_wrong_gets_its_status_and_an_end() {
+    let Some(page) = page() else { return };
+    let line = "GET / HTTP/1.1\r\nHost: localhost\r\n";
+    let post = "POST / HTTP/1.1\r\nHost: localhost\r\n";
+    let large = |name: &str, length: usize| format!("{line}{name}: {}\r\n\r\n", "x".repeat(length));
+    for (request, status) in [
+        ("\0\0\0\0".to_owned(), 400),
+        ("\u{16}\u{3}\u{1}\u{2}".to_owned(), 400),
+        ("GET /\r\n".to_owned(), 400),
+        ("GET / HTTP/1.1\nHost: localhost\n\n".to_owned(), 400),
+        ("GET / HTTP/1.1\r\n\r\n".to_owned(), 400),
+        (format!("{line}Host: localhost\r\n\r\n"), 400),
+        (format!("{line}Name : value\r\n\r\n"), 400),
+        (format!("{line}Name: value\r\n folded\r\n\r\n"), 400),
+        (format!("{post}Content-Length: 1\r\nContent-Length: 1\r\n\r\nx"), 400),
+        (format!("{post}Content-Length: +1\r\n\r\nx"), 400),
+        (format!("{post}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 400),
+        (format!("{post}Transfer-Encoding: identity\r\n\r\n"), 400),
+        (format!("{post}Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n"), 400),
+        (format!("{post}Transfer-Encoding: chunked\r\n\r\n1\r\nxy\r\n"), 400),
+        (format!("{post}Transfer-Encoding: chunked\r\n\r\n1;\r\nx\r\n"), 400),
+        (format!("{post}Transfer-Encoding: chunked\r\n\r\n0\r\nHost: x\r\n\r\n"), 400),
+        (format!("{post}Content-Length: 65537\r\n\r\n"), 413),
+        (format!("{post}Transfer-Encoding: chunked\r\n\r\nfffffff\r\n"), 413),
+        (format!("GET /{} HTTP/1.1\r\n", "x".repeat(8000)), 414),
+        (format!("{post}Expect: wonders\r\n\r\n"), 417),
+        (large(&"n".repeat(257), 1), 431),
+        (large("Cookie", 8193), 431),
+        (format!("{line}{}\r\n", "A: b\r\n".repeat(100)), 431),
+        (format!("{line}{}\r\n", format!("A: {}\r\n", "b".repeat(6000)).repeat(3)), 431),
+        ("CONNECT localhost:443 HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(), 501),
+        (format!("{} / HTTP/1.1\r\n", "X".repeat(33)), 501),
+        (format!("{post}Transfer-Encoding: gzip, chunked\r\n\r\n"), 501),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), 505),
+    ] {
+        let answer = page.answer(request.as_bytes());
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request:.99?}: {answer:?}");
+        assert!(answer.contains("\r\nConnection: close\r\n"), "{request:.99?}: {answer}");
+        assert!(answer.contains("\r\n\r\nRefused: "), "{request:.99?}: {answer}");
+    }
+    assert!(page.is_well());
+}
+
+/// One client that holds as many connections as it can get, each with half a request, is told so at the next one, and
+/// nobody else waits for it.
+#[tokio::test]
+async fn a_client_that_takes_every_place_stops_nobody_else() {
+    let Some(page) = page() else { return };
+    let connect = async || {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, 2], 0))).unwrap();
+        let stream = socket.connect(page.address).await.unwrap().into_std().unwrap();
+        stream.set_nonblocking(false).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    };
+    let mut slow = Vec::new();
+    for _ in 0..64 {
+        let mut stream = connect().await;
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: loc").unwrap();
+        slow.push(stream);
+    }
+    let refused = read_to_end(&mut connect().await);
+    assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("Too many connections"), "{refused}");
+    for _ in 0..50 {
+        assert!(page.is_well());
+    }
+    // They were slow, not wrong.
+    slow[63].write_all(b"alhost\r\nConnection: close\r\n\r\n").unwrap();
+    assert!(read_to_end(&mut slow[63]).starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
+#[test]
+fn a_flood_of_connections_leaves_nothing_behind() {
+    let Some(page) = page() else { return };
+    let open_files = || std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+    assert!(page.is_well());
+    for turn in 0..1500_u32 {
+        let mut stream = page.connect();
+        match turn % 3 {
+            0 => drop(stream),
+            1 => drop(stream.write_all(b"GET / HTTP/1.1\r\n")),
+            _ => drop(stream.write_all(&[0xff; 512])),
+        }
+    }
+    assert!(page.is_well());
+    // Closed connections linger for a second at most.
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while open_files() > 40 {
+        assert!(std::time::Instant::now() < deadline, "{} files are still open", open_files());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
