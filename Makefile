@@ -1,5 +1,5 @@
 # Two commands do all their own set-up: `make demo` and `make test`.
-.PHONY: help demo test sim fuzz bench clean
+.PHONY: help demo test sim fuzz bench http-load clean
 .DEFAULT_GOAL := help
 
 SEED ?= 1
@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 60
 export FUZZ_SECONDS
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## share the left half of this screen and watch it in the right half (DEMO_SECONDS=N to end by itself)
 	@scripts/demo
@@ -24,6 +24,9 @@ fuzz: ## fuzz every target for FUZZ_SECONDS each, with a nightly compiler
 
 bench: ## measure the core
 	cargo bench --locked -p nalcast-core --benches
+
+http-load: ## put load on the status page's server and on a minimal hyper server, and compare
+	@scripts/http-load
 
 clean: ## delete everything that was built
 	cargo clean

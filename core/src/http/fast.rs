@@ -11,7 +11,7 @@ use fearless_simd::{Level, Simd, dispatch};
 
 use super::grammar::{is_tchar, is_whitespace};
 use super::head::{FieldSpans, HeadSpans, KnownName, Span, Version};
-use super::lanes::{self, BLOCK_BYTES, NAME_BYTES};
+use super::lanes::{self, BLOCK_BYTES, Class, NAME_BYTES};
 use super::{Limits, target};
 
 /// Fewer bytes are left to the scanner: a client that sends byte by byte costs no attempts.
@@ -226,6 +226,9 @@ fn scan_fields<S: Simd>(
             break;
         }
         let Some(field) = field(simd, input, line, end, &limits) else { break };
+        if field.known == KnownName::Host {
+            spans.note_plain_host(is_plain_host(simd, input, field.value));
+        }
         spans.push(field);
         line = end.wrapping_add(2);
     }
@@ -256,13 +259,23 @@ fn field<S: Simd>(simd: S, input: &[u8], line: usize, line_end: usize, limits: &
     Some(FieldSpans { known, name: Span::new(line, colon), value: Span::new(start, end) })
 }
 
+/// Whether a value, which is trimmed, is a short host of plain bytes: behind it is a byte that is none.
+#[inline(always)]
+fn is_plain_host<S: Simd>(simd: S, input: &[u8], value: Span) -> bool {
+    let rest = input.get(value.start()..).unwrap_or_default();
+    rest.first_chunk().is_some_and(|bytes| {
+        let plain_bytes = lanes::outside(simd, Class::PlainHost, bytes).trailing_zeros() as usize;
+        plain_bytes != 0 && plain_bytes == value.len()
+    })
+}
+
 /// How many bytes at the start of `rest`, the end of `input`, can stand in a token.
 #[inline(always)]
 fn token_bytes<S: Simd>(simd: S, input: &[u8], rest: &[u8]) -> Option<usize> {
     let outside = if let Some(bytes) = rest.first_chunk() {
-        lanes::outside_token(simd, bytes)
+        lanes::outside(simd, Class::Token, bytes)
     } else if let Some(last) = input.last_chunk() {
-        lanes::outside_token(simd, last) >> (NAME_BYTES.wrapping_sub(rest.len()) % NAME_BYTES)
+        lanes::outside(simd, Class::Token, last) >> (NAME_BYTES.wrapping_sub(rest.len()) % NAME_BYTES)
     } else {
         0
     };

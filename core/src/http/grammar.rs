@@ -15,6 +15,11 @@ pub(super) const fn is_target_byte(byte: u8) -> bool {
     matches!(byte, 0x21..=0x7e) && byte != b'#'
 }
 
+/// What names without escapes and IPv4 addresses are made of: any of these bytes together are a host (RFC 3986 §3.2.2).
+pub(super) const fn is_plain_host_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.')
+}
+
 /// What a field value may hold: visible ASCII, space, tab and opaque bytes from 0x80 (RFC 9110 §5.5).
 pub(super) const fn is_field_byte(byte: u8) -> bool {
     matches!(byte, b'\t' | b' '..=b'~' | 0x80..)

@@ -184,7 +184,7 @@ impl<'a> HeadView<'a> {
     }
 
     /// All field lines in the order sent.
-    pub fn fields(self) -> impl Iterator<Item = Field<'a>> + Clone {
+    pub fn fields(self) -> impl ExactSizeIterator<Item = Field<'a>> + Clone {
         self.spans.fields(self.bytes)
     }
 
@@ -258,6 +258,11 @@ impl Span {
     }
 
     #[inline(always)]
+    pub(super) const fn len(self) -> usize {
+        self.end.wrapping_sub(self.start) as usize
+    }
+
+    #[inline(always)]
     pub(super) fn of(self, head: &[u8]) -> &[u8] {
         head.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
@@ -275,6 +280,8 @@ pub(super) struct HeadSpans {
     known: [KnownRange; KnownName::COUNT],
     /// Whether there is a known name besides Host.
     has_more_than_host: bool,
+    /// Whether a Host was seen to be valid already. If not, it may be valid all the same.
+    host_is_plain: bool,
 }
 
 /// The fields from the first to the last with one known name; empty if there is none.
@@ -285,7 +292,7 @@ struct KnownRange {
 }
 
 impl HeadSpans {
-    fn fields<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = Field<'a>> + Clone {
+    fn fields<'a>(&'a self, bytes: &'a [u8]) -> impl ExactSizeIterator<Item = Field<'a>> + Clone {
         self.fields.iter().map(move |spans| spans.of(bytes))
     }
 
@@ -319,6 +326,17 @@ impl HeadSpans {
         self.fields.clear();
         self.known = Default::default();
         self.has_more_than_host = false;
+        self.host_is_plain = false;
+    }
+
+    /// Notes that the Host just pushed is made of plain host bytes.
+    #[inline(always)]
+    pub(super) const fn note_plain_host(&mut self, is_plain: bool) {
+        self.host_is_plain = is_plain;
+    }
+
+    pub(super) const fn host_is_plain(&self) -> bool {
+        self.host_is_plain
     }
 
     pub(super) const fn has_more_than_host(&self) -> bool {

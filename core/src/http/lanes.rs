@@ -3,6 +3,8 @@
 use fearless_simd::prelude::*;
 use fearless_simd::{u8x16, u8x32, u8x64};
 
+use super::grammar::{is_plain_host_byte, is_tchar};
+
 /// Bytes of a block, in which lines are looked for.
 pub(super) const BLOCK_BYTES: usize = 64;
 /// Bytes in which the end of a name is looked for: longer names are rare.
@@ -94,28 +96,46 @@ pub(super) fn outside_target<S: Simd>(simd: S, bytes: &[u8; BLOCK_BYTES]) -> u64
     (!visible | bytes.simd_eq(u8x64::splat(simd, b'#'))).to_bitmask()
 }
 
-/// The bytes that cannot stand in a token.
+/// A class of ASCII bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Class {
+    /// What tokens are made of.
+    Token,
+    /// What nearly all hosts are made of.
+    PlainHost,
+}
+
+/// The bytes that are not of the class.
 #[expect(clippy::arithmetic_side_effects, reason = "lanes are shifted by less than their width")]
 #[inline(always)]
-pub(super) fn outside_token<S: Simd>(simd: S, bytes: &[u8; NAME_BYTES]) -> u64 {
+pub(super) fn outside<S: Simd>(simd: S, class: Class, bytes: &[u8; NAME_BYTES]) -> u64 {
+    let rows = match class {
+        Class::Token => &TOKEN_ROWS,
+        Class::PlainHost => &PLAIN_HOST_ROWS,
+    };
     let bytes = u8x32::from_slice(simd, bytes);
-    let rows = u8x32::block_splat(u8x16::from_slice(simd, &TOKEN_ROWS));
+    let rows = u8x32::block_splat(u8x16::from_slice(simd, rows));
     let row_of = u8x32::block_splat(u8x16::from_slice(simd, &ROW_OF));
     let low = rows.swizzle_dyn_within_blocks(bytes & u8x32::splat(simd, 15));
     let high = row_of.swizzle_dyn_within_blocks(bytes >> 4);
     (low & high).simd_eq(u8x32::splat(simd, 0)).to_bitmask()
 }
 
-/// For each low nibble of a byte, in which rows of the ASCII table (by high nibble) it is a `tchar` (RFC 9110 §5.6.2).
-const TOKEN_ROWS: [u8; 16] = token_rows();
+/// For each low nibble of a byte, in which rows of the ASCII table (by high nibble) it is of the class.
+const TOKEN_ROWS: [u8; 16] = rows(Class::Token);
+const PLAIN_HOST_ROWS: [u8; 16] = rows(Class::PlainHost);
 /// The row of each high nibble.
 const ROW_OF: [u8; 16] = [0, 0, 1 << 2, 1 << 3, 1 << 4, 1 << 5, 1 << 6, 1 << 7, 0, 0, 0, 0, 0, 0, 0, 0];
 
-const fn token_rows() -> [u8; 16] {
+const fn rows(class: Class) -> [u8; 16] {
     let mut rows = [0; 16];
     let mut byte = 0u8;
     while byte < 0x80 {
-        if super::grammar::is_tchar(byte) {
+        let is_member = match class {
+            Class::Token => is_tchar(byte),
+            Class::PlainHost => is_plain_host_byte(byte),
+        };
+        if is_member {
             #[expect(clippy::indexing_slicing, reason = "a nibble is below 16, and this runs in the compiler")]
             {
                 rows[(byte & 15) as usize] |= 1 << (byte >> 4);

@@ -55,7 +55,8 @@ pub(super) fn check_host(head: HeadView<'_>, is_optional: bool) -> Result<(), Fa
     if let Some(second) = hosts.next() {
         return Err(Fault::new(ErrorKind::RepeatedHost, second.value_offset));
     }
-    if Authority::is_valid(host.value) { Ok(()) } else { Err(Fault::new(ErrorKind::InvalidHost, host.value_offset)) }
+    let is_valid = head.spans.host_is_plain() || Authority::parse(host.value).is_some();
+    if is_valid { Ok(()) } else { Err(Fault::new(ErrorKind::InvalidHost, host.value_offset)) }
 }
 
 /// Whether the client waits for 100 (Continue) before it sends a body (RFC 9110 §10.1.1).

@@ -26,14 +26,6 @@ pub enum Host<'a> {
 }
 
 impl<'a> Authority<'a> {
-    /// Whether [`parse`](Self::parse) would accept `bytes`, told faster for names and IPv4 addresses without a port.
-    pub(super) fn is_valid(bytes: &[u8]) -> bool {
-        let is_plain = bytes
-            .iter()
-            .fold(true, |plain, byte| plain & IS_PLAIN_HOST.get(usize::from(*byte)).copied().unwrap_or_default());
-        if is_plain { !bytes.is_empty() } else { Authority::parse(bytes).is_some() }
-    }
-
     /// Parses `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2).
     ///
     /// Refused beyond the grammar: an empty host (RFC 9110 §4.2.1), user information (§4.2.4), zone identifiers,
@@ -61,22 +53,6 @@ impl<'a> Authority<'a> {
         Some(Self { host, port })
     }
 }
-
-/// Whether a byte is one of those that nearly all hosts are made of.
-const IS_PLAIN_HOST: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0u8;
-    loop {
-        #[expect(clippy::indexing_slicing, reason = "a byte is below 256, and this runs in the compiler")]
-        {
-            table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
-        }
-        match byte.checked_add(1) {
-            Some(next) => byte = next,
-            None => break table,
-        }
-    }
-};
 
 /// The outer option says whether it is a port at all; the port may be empty (RFC 3986 §3.2.3).
 #[expect(clippy::option_option, reason = "invalid, absent and present are three things")]
