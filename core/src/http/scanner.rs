@@ -90,6 +90,12 @@ impl Scanner {
     /// Goes on with the section that starts at the start of `input`, where it has been seen up to the cursor.
     #[inline(always)]
     pub(super) fn scan(&mut self, input: &[u8], limits: &Limits) -> Result<Progress, Fault> {
+        // Most bytes of a head are in values, so that is where a slow client's bytes go on.
+        if self.step == Step::Value
+            && let Some(progress) = self.value(input, limits)?
+        {
+            return Ok(progress);
+        }
         match self.scan_lines(input, limits) {
             Some(progress) => Ok(progress),
             None => self.scan_bytes(input, limits),
@@ -130,8 +136,6 @@ impl Scanner {
     fn scan_bytes(&mut self, input: &[u8], limits: &Limits) -> Result<Progress, Fault> {
         loop {
             let progress = match self.step {
-                // Most bytes of a head are in values.
-                _ if self.step == Step::Value => self.value(input, limits)?,
                 Step::LineStart => self.line_start(input, limits)?,
                 Step::Method => self.method(input, limits)?,
                 Step::Target => self.target(input, limits)?,
