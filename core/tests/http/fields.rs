@@ -2,7 +2,7 @@
 
 use nalcast_core::http::ErrorKind;
 
-use crate::harness::{accepted, refused};
+use crate::harness::{Setup, accepted, refused};
 
 /// A request with `lines` in front of its Host.
 fn with(lines: &str) -> String {
@@ -39,6 +39,10 @@ fn whitespace_around_a_value_is_not_part_of_it() {
     accepted(&with("A:b\r\nB:  b\r\nC: b \r\n"), "GET / 1.1|A=b|B=b|C=b|Host=h; end");
     accepted(&with("A:\t b \t c\t \r\n"), "GET / 1.1|A=b \\t c|Host=h; end");
     accepted(&with("A:b:c: d\r\n"), "GET / 1.1|A=b:c: d|Host=h; end");
+    // Found by chance: a second request in the same read, whose last value is followed by whitespace.
+    let (first, second) = ("GET / HTTP/1.1\r\nHost:xample.com\r\n\r\n", with("aAAaA:\t  a0 a0a AaAAAaA AA \t\t\r\n"));
+    let words = "GET / 1.1|Host=xample.com; end; GET / 1.1|aAAaA=a0 a0a AaAAAaA AA|Host=h; end";
+    Setup::default().refused_after(words, &format!("{first}{second}.‸"), ErrorKind::Incomplete, 400);
 }
 
 #[test]
