@@ -1,13 +1,13 @@
 //! The requests that parsers are measured on.
 
 /// A name for the table, and one or more requests without bodies.
-pub struct Set {
-    pub name: &'static str,
-    pub requests: Vec<Vec<u8>>,
+pub(crate) struct Set {
+    pub(crate) name: &'static str,
+    pub(crate) requests: Vec<Vec<u8>>,
 }
 
 /// All sets. Those with one request flatter every parser, for the processor learns it by heart; the mix does not.
-pub fn sets() -> Vec<Set> {
+pub(crate) fn sets() -> Vec<Set> {
     let one = |name, request: &str| Set { name, requests: vec![request.as_bytes().to_vec()] };
     let sets = vec![
         one("short", SHORT),
@@ -66,15 +66,37 @@ fn many_fields() -> String {
 /// Distinct requests of 4 to 17 fields with the names that browsers and programs send.
 fn mix(count: usize) -> Vec<Vec<u8>> {
     const NAMES: [&str; 24] = [
-        "User-Agent", "Accept", "Accept-Language", "Accept-Encoding", "Referer", "Cookie", "Connection", "Origin",
-        "Cache-Control", "Upgrade-Insecure-Requests", "If-Modified-Since", "If-None-Match", "Sec-Fetch-Dest",
-        "Sec-Fetch-Mode", "Sec-Fetch-Site", "Sec-Fetch-User", "X-Requested-With", "X-Forwarded-For", "DNT", "Pragma",
-        "Authorization", "X-Trace-Id", "Priority", "TE",
+        "User-Agent",
+        "Accept",
+        "Accept-Language",
+        "Accept-Encoding",
+        "Referer",
+        "Cookie",
+        "Connection",
+        "Origin",
+        "Cache-Control",
+        "Upgrade-Insecure-Requests",
+        "If-Modified-Since",
+        "If-None-Match",
+        "Sec-Fetch-Dest",
+        "Sec-Fetch-Mode",
+        "Sec-Fetch-Site",
+        "Sec-Fetch-User",
+        "X-Requested-With",
+        "X-Forwarded-For",
+        "DNT",
+        "Pragma",
+        "Authorization",
+        "X-Trace-Id",
+        "Priority",
+        "TE",
     ];
-    const PATHS: [&str; 6] = ["/", "/api/v1/status", "/metrics?format=text", "/status.js", "/rooms/12/view", "/healthz"];
+    const PATHS: [&str; 6] =
+        ["/", "/api/v1/status", "/metrics?format=text", "/status.js", "/rooms/12/view", "/healthz"];
     let mut random = XorShift(0x9e37_79b9_7f4a_7c15);
     let request = |random: &mut XorShift| {
-        let mut out = format!("GET {} HTTP/1.1\r\nHost: host{}.nalcast.test\r\n", random.pick(&PATHS), random.below(40));
+        let mut out =
+            format!("GET {} HTTP/1.1\r\nHost: host{}.nalcast.test\r\n", random.pick(&PATHS), random.below(40));
         for _ in 0..3 + random.below(14) {
             let name = random.pick(&NAMES);
             let value: String = match *name {
