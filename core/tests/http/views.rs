@@ -20,7 +20,7 @@ fn get(target: &str) -> OwnedHead {
 }
 
 fn text(bytes: &[u8]) -> &str {
-    core::str::from_utf8(bytes).unwrap()
+    core::str::from_utf8(bytes).expect("ASCII")
 }
 
 #[test]
