@@ -4,6 +4,31 @@
 //! calls [`RequestParser::finish`]. What comes out depends only on the bytes, never on how reads cut them up.
 //! There are no leniency switches: whatever two implementations could read differently is refused
 //! (RFC 9112 §11.2, request smuggling). [`ResponseHead`] writes the answers.
+//!
+//! ```
+//! use nalcast_core::http::{Event, HttpError, Limits, RequestParser};
+//!
+//! let mut parser = RequestParser::new(Limits::default());
+//! parser.buffer_mut().extend_from_slice(b"POST /tea?sugar=2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nmi");
+//! parser.buffer_mut().extend_from_slice(b"lk");
+//! let mut body = Vec::new();
+//! while let Some(event) = parser.poll()? {
+//!     match event {
+//!         Event::Head(head) => {
+//!             let head = head.view();
+//!             assert_eq!((head.method(), head.path()), (&b"POST"[..], &b"/tea"[..]));
+//!             assert_eq!(head.get("HOST"), Some(&b"localhost"[..]));
+//!             let (name, value) = head.query_pairs().next().expect("a pair").expect("valid escapes");
+//!             assert_eq!((&*name, &*value), (&b"sugar"[..], &b"2"[..]));
+//!         }
+//!         Event::Data(data) => body.extend_from_slice(&data),
+//!         Event::End { keep_alive } => assert!(keep_alive),
+//!         Event::Continue | Event::Trailers(_) | Event::Upgrade(_) => {}
+//!     }
+//! }
+//! assert_eq!(body, b"milk");
+//! # Ok::<(), HttpError>(())
+//! ```
 #![deny(clippy::indexing_slicing, clippy::cast_possible_truncation, clippy::arithmetic_side_effects)]
 
 mod chunked;

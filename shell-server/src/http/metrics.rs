@@ -15,9 +15,17 @@ use prometheus_client::registry::{Metric, Registry, Unit};
 
 use crate::status::{StatusSnapshot, Totals, ViewerStatus};
 
-/// What [`openmetrics_text`] is.
-pub(super) const CONTENT_TYPE: FieldValue<'static> =
+const OPENMETRICS: FieldValue<'static> =
     FieldValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+/// Whose readers take the same lines, and which browsers show.
+const PROMETHEUS: FieldValue<'static> = FieldValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+/// What [`openmetrics_text`] is called to a client that accepts `accept` (RFC 9110 §12.5.1).
+pub(super) fn content_type(accept: Option<&[u8]>) -> FieldValue<'static> {
+    let name = b"application/openmetrics-text";
+    let is_wanted = accept.is_some_and(|accept| accept.windows(name.len()).any(|part| part == name));
+    if is_wanted { OPENMETRICS } else { PROMETHEUS }
+}
 
 /// The document of `/metrics`.
 pub(super) fn openmetrics_text(status: &StatusSnapshot) -> String {

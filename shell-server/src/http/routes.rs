@@ -74,7 +74,9 @@ impl Resource {
             Self::Style => STYLE.answer(head.get("if-none-match")),
             Self::Script => SCRIPT.answer(head.get("if-none-match")),
             Self::Status | Self::Events => Response::document(JSON, api::status_json(status)),
-            Self::Metrics => Response::document(metrics::CONTENT_TYPE, metrics::openmetrics_text(status)),
+            Self::Metrics => {
+                Response::document(metrics::content_type(head.get("accept")), metrics::openmetrics_text(status))
+            }
             Self::Health => Response::document(TEXT, "ok\n"),
         }
     }

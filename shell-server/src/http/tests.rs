@@ -53,7 +53,12 @@ async fn every_route() {
         ("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "200 OK", ">&lt;pattern&gt;</span>"),
         ("GET http://127.0.0.1?q HTTP/1.1\r\nHost: x\r\n\r\n", "200 OK", "Content-Type: text/html"),
         ("GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n", "200 OK", "Content-Type: application/json\r\n"),
-        ("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", "200 OK", "Content-Type: application/openmetrics-text;"),
+        ("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", "200 OK", "Content-Type: text/plain; version=0.0.4;"),
+        (
+            "GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: application/openmetrics-text;q=0.5,*/*\r\n\r\n",
+            "200 OK",
+            "Content-Type: application/openmetrics-text; version=1.0.0;",
+        ),
         ("GET /status.css HTTP/1.1\r\nHost: localhost\r\n\r\n", "200 OK", "Content-Type: text/css; charset=utf-8\r\n"),
         ("GET /status.js HTTP/1.1\r\nHost: localhost\r\n\r\n", "200 OK", "Content-Type: text/javascript; charset"),
         (HEALTH, "200 OK", "\r\n\r\nok\n"),
