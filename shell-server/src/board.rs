@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use nalcast_core::Timestamp;
 use nalcast_core::seal::Seal;
@@ -9,7 +10,7 @@ use nalcast_core::send::{LeaveReason, Server, ServerEvent, ServerStats, ViewerId
 use tokio::sync::watch;
 
 use crate::source::{SourceControl, SourceInfo};
-use crate::status::{RefusedDatagrams, StatusSnapshot, Totals, ViewerStatus, ViewersLeft};
+use crate::status::{RefusedDatagrams, StatusReceiver, StatusSnapshot, Totals, ViewerStatus, ViewersLeft};
 
 /// The time over which rates are measured.
 const RATE_PERIOD: Duration = Duration::from_secs(1);
@@ -17,7 +18,7 @@ const RATE_PERIOD: Duration = Duration::from_secs(1);
 /// Keeps the status page up to date.
 #[derive(Debug)]
 pub struct StatusBoard {
-    snapshots: watch::Sender<StatusSnapshot>,
+    snapshots: watch::Sender<Arc<StatusSnapshot>>,
     source: SourceInfo,
     control: SourceControl,
     captured: Rate,
@@ -30,8 +31,8 @@ pub struct StatusBoard {
 impl StatusBoard {
     /// A board that tells about a source, and where its snapshots appear.
     #[must_use]
-    pub fn new(source: SourceInfo, control: SourceControl) -> (Self, watch::Receiver<StatusSnapshot>) {
-        let (snapshots, receiver) = watch::channel(StatusSnapshot::default());
+    pub fn new(source: SourceInfo, control: SourceControl) -> (Self, StatusReceiver) {
+        let (snapshots, receiver) = watch::channel(Arc::default());
         let board = Self {
             snapshots,
             source,
@@ -67,7 +68,7 @@ impl StatusBoard {
         let size = server.picture_size().map(|(width, height)| (width.into(), height.into()));
         let (width, height) = size.unwrap_or((self.source.width, self.source.height));
         let totals = self.totals(&server.stats());
-        self.snapshots.send_replace(StatusSnapshot {
+        self.snapshots.send_replace(Arc::new(StatusSnapshot {
             source: self.source.name.clone(),
             codec: self.source.codec.to_string(),
             width,
@@ -78,7 +79,7 @@ impl StatusBoard {
             uptime: now - Timestamp::ZERO,
             viewers,
             totals,
-        });
+        }));
     }
 
     fn totals(&self, stats: &ServerStats) -> Totals {

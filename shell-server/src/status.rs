@@ -2,6 +2,12 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// Where the newest snapshot is found. It is shared, so that the stream never waits while a page is made of it.
+pub type StatusReceiver = watch::Receiver<Arc<StatusSnapshot>>;
 
 /// The state of the server at one moment. Rates are of the last whole second, totals of the time since the start.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -2,6 +2,7 @@
 
 use core::net::IpAddr;
 use std::io;
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use nalcast_core::http::{Event, Head, ReplyTo, RequestParser, Status};
@@ -110,7 +111,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let keep_alive = match self.parser.poll() {
                 Ok(None) => return Step::Receive,
                 Ok(Some(Event::Head(head))) => {
-                    let reply = routes::respond(head.view(), self.local, &self.site.status.borrow());
+                    let status = Arc::clone(&self.site.status.borrow());
+                    let reply = routes::respond(head.view(), self.local, &status);
                     self.pending = Some(Pending { reply, to: reply_to(&head) });
                     continue;
                 }

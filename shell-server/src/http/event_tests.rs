@@ -2,6 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
+use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::watch;
@@ -12,8 +13,8 @@ use super::limits::{EVENT_PERIOD_MAX, EVENT_PERIOD_MIN, EVENT_STREAMS_MAX, WRITE
 use super::server::Site;
 use crate::status::StatusSnapshot;
 
-fn site() -> (watch::Sender<StatusSnapshot>, Site) {
-    let (sender, status) = watch::channel(StatusSnapshot::default());
+fn site() -> (watch::Sender<Arc<StatusSnapshot>>, Site) {
+    let (sender, status) = watch::channel(Arc::default());
     (sender, Site::new(status, || 0))
 }
 
@@ -39,8 +40,8 @@ async fn read(stream: &mut DuplexStream) -> String {
     }
 }
 
-fn rename(sender: &watch::Sender<StatusSnapshot>, source: &str) {
-    sender.send_modify(|status| status.source = source.to_owned());
+fn rename(sender: &watch::Sender<Arc<StatusSnapshot>>, source: &str) {
+    sender.send_modify(|status| Arc::make_mut(status).source = source.to_owned());
 }
 
 #[tokio::test(start_paused = true)]

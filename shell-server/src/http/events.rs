@@ -2,16 +2,16 @@
 
 use core::fmt::Write as _;
 use std::io;
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use nalcast_core::http::{FieldValue, StreamedBody};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::api;
 use super::limits::{EVENT_PERIOD_MAX, EVENT_PERIOD_MIN, WRITE_PERIOD};
-use crate::status::StatusSnapshot;
+use crate::status::StatusReceiver;
 
 pub(super) const CONTENT_TYPE: FieldValue<'static> = FieldValue::from_static("text/event-stream");
 
@@ -26,7 +26,7 @@ pub(super) const CONTENT_TYPE: FieldValue<'static> = FieldValue::from_static("te
 pub(super) async fn send_events<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     body: StreamedBody,
-    mut status: watch::Receiver<StatusSnapshot>,
+    mut status: StatusReceiver,
     mut out: BytesMut,
 ) -> io::Result<()> {
     let mut text = String::new();
@@ -57,8 +57,9 @@ pub(super) async fn send_events<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// Appends the newest status as an event. JSON has no line ends, so one line is enough.
-fn put_event(text: &mut String, status: &mut watch::Receiver<StatusSnapshot>) {
-    let written = write!(text, "data: {}\n\n", api::status_json(&status.borrow_and_update()));
+fn put_event(text: &mut String, status: &mut StatusReceiver) {
+    let snapshot = Arc::clone(&status.borrow_and_update());
+    let written = write!(text, "data: {}\n\n", api::status_json(&snapshot));
     debug_assert!(written.is_ok(), "a String takes everything");
 }
 

@@ -4,6 +4,8 @@ use core::time::Duration;
 
 use nalcast_core::http::Limits;
 
+/// Connections that may wait to be accepted.
+pub(super) const BACKLOG: u32 = 1024;
 /// Connections that are served at a time.
 pub(super) const CONNECTIONS_MAX: usize = 256;
 /// Of those: from one address, so that nobody takes the places of all.

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use nalcast_core::http::{ReplyTo, Status};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::connection::serve_connection;
 use super::limits::{CONNECTIONS_MAX, EVENT_STREAMS_MAX};
 use super::places::{Place, Places};
 use super::response::Response;
-use crate::status::StatusSnapshot;
+use crate::status::StatusReceiver;
 
 /// The pause after a failed accept, which is most often for want of file descriptors.
 const ACCEPT_RETRY_PERIOD: Duration = Duration::from_millis(100);
@@ -24,7 +24,7 @@ const ACCEPT_RETRY_PERIOD: Duration = Duration::from_millis(100);
 /// What there is to tell, and by which clock answers are dated.
 #[derive(Clone, Debug)]
 pub struct Site {
-    pub(super) status: watch::Receiver<StatusSnapshot>,
+    pub(super) status: StatusReceiver,
     pub(super) unix_seconds: fn() -> u64,
     pub(super) event_streams: Arc<Semaphore>,
 }
@@ -32,7 +32,7 @@ pub struct Site {
 impl Site {
     /// A site that tells the newest value of `status`. `unix_seconds` is the wall clock, for `Date` alone.
     #[must_use]
-    pub fn new(status: watch::Receiver<StatusSnapshot>, unix_seconds: fn() -> u64) -> Self {
+    pub fn new(status: StatusReceiver, unix_seconds: fn() -> u64) -> Self {
         Self { status, unix_seconds, event_streams: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)) }
     }
 }

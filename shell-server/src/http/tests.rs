@@ -2,6 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
+use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::watch;
@@ -21,7 +22,7 @@ async fn run<F: Future<Output = ()>>(
     let (near, far) = duplex(256 << 10);
     let (mut from_server, to_server) = tokio::io::split(near);
     let snapshot = StatusSnapshot { source: "<pattern>".into(), ..StatusSnapshot::default() };
-    let (_sender, status) = watch::channel(snapshot);
+    let (_sender, status) = watch::channel(Arc::new(snapshot));
     let start = Instant::now();
     let server = async {
         serve_connection(far, IpAddr::V4(Ipv4Addr::LOCALHOST), Site::new(status, || 784_111_777)).await.unwrap();
@@ -206,7 +207,7 @@ async fn an_offer_of_another_protocol_is_passed_over() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_never_reads_is_cut_off() {
     let (near, far) = duplex(4 << 10);
-    let (_sender, status) = watch::channel(StatusSnapshot::default());
+    let (_sender, status) = watch::channel(Arc::default());
     let start = Instant::now();
     let client = async {
         let (_unread, mut stream) = tokio::io::split(near);

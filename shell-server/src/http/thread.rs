@@ -2,19 +2,21 @@
 
 use core::net::SocketAddr;
 use std::io;
-use std::net::TcpListener;
 use std::thread::JoinHandle;
 use std::time::SystemTime;
 
-use tokio::runtime;
-use tokio::sync::{oneshot, watch};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::{self, Runtime};
+use tokio::sync::oneshot;
 
+use super::limits::BACKLOG;
 use super::server::{Site, serve};
-use crate::status::StatusSnapshot;
+use crate::status::StatusReceiver;
 
 /// An address at which the status page is going to be.
 #[derive(Debug)]
 pub struct StatusListener {
+    runtime: Runtime,
     listener: TcpListener,
 }
 
@@ -30,11 +32,18 @@ impl StatusListener {
     /// Takes the address; clients that connect wait until the page [starts](Self::start).
     ///
     /// # Errors
-    /// When the system refuses the address.
+    /// When the system refuses the address, or has no event loop left.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
-        Ok(Self { listener })
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let listener = {
+            let _inside = runtime.enter();
+            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            // Connections of an earlier run that the system still remembers are no obstacle.
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            socket.listen(BACKLOG)?
+        };
+        Ok(Self { runtime, listener })
     }
 
     /// The address, with the port that the system chose.
@@ -48,13 +57,9 @@ impl StatusListener {
     /// Answers from now on with the newest value of `status`.
     ///
     /// # Errors
-    /// When the system has no thread or no event loop left.
-    pub fn start(self, status: watch::Receiver<StatusSnapshot>) -> io::Result<StatusServer> {
-        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        let listener = {
-            let _inside = runtime.enter();
-            tokio::net::TcpListener::from_std(self.listener)?
-        };
+    /// When the system has no thread left.
+    pub fn start(self, status: StatusReceiver) -> io::Result<StatusServer> {
+        let Self { runtime, listener } = self;
         let (stop, stopped) = oneshot::channel::<()>();
         let serve = async move {
             // Whether told to stop or left alone, it is over.
