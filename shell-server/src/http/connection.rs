@@ -17,12 +17,12 @@ use super::response::{Response, write_stream_head};
 use super::routes::{self, Reply};
 use super::server::Site;
 
-/// Serves a connection that was accepted on the address `local` until one side ends it.
+/// Serves a connection that was accepted on the address `local` until one side ends it. Any stream will do.
 ///
 /// # Errors
 ///
 /// When the stream fails, or the client does not read its answers in time.
-pub(super) async fn serve_connection<S>(stream: S, local: IpAddr, site: Site) -> io::Result<()>
+pub async fn serve_connection<S>(stream: S, local: IpAddr, site: Site) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

@@ -14,6 +14,7 @@ mod routes;
 mod server;
 mod thread;
 
+pub use connection::serve_connection;
 pub use server::{Site, serve};
 pub use thread::{StatusListener, StatusServer};
 
