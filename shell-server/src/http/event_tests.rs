@@ -50,6 +50,7 @@ async fn changes_are_told_at_most_once_a_period() {
     let (mut stream, serving) = connect(&site, FOLLOW).await;
     let head = read(&mut stream).await;
     assert!(head.contains("Content-Type: text/event-stream\r\n"), "{head}");
+    assert!(head.contains("Connection: close\r\n"), "it never ends, so nothing can follow: {head}");
     assert!(head.contains("Transfer-Encoding: chunked\r\n") && head.contains("Cache-Control: no-store\r\n"), "{head}");
     assert!(head.contains("\r\ndata: {\"uptime_seconds\":0.0,"), "{head}");
     assert!(head.ends_with("}\n\n\r\n"), "{head}");
@@ -82,6 +83,8 @@ async fn old_clients_and_those_who_only_ask_for_the_head() {
     let (mut stream, serving) = connect(&site, "HEAD /api/v1/events HTTP/1.1").await;
     let head = read(&mut stream).await;
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.ends_with("\r\n\r\n"), "{head}");
+    let asked = Instant::now();
+    assert_eq!((stream.read(&mut [0; 1]).await.unwrap(), asked.elapsed()), (0, Duration::ZERO), "there is no more");
     drop(stream);
     serving.await.unwrap().unwrap();
 }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::connection::serve_connection;
-use super::limits::{IDLE_PERIOD, REQUEST_PERIOD, WRITE_PERIOD};
+use super::limits::{ANSWERS_BYTES_MAX, IDLE_PERIOD, LINGER_PERIOD, REQUEST_PERIOD, WRITE_PERIOD};
 use super::server::Site;
 use crate::status::StatusSnapshot;
 
@@ -222,4 +222,52 @@ async fn a_client_that_never_reads_is_cut_off() {
     assert_eq!(served.unwrap_err().kind(), std::io::ErrorKind::TimedOut);
     assert_eq!(start.elapsed(), WRITE_PERIOD);
     assert!(written < 16 << 10, "{written} bytes were taken from somebody who does not read");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_server_closes_where_the_client_asks_it_to() {
+    for request in
+        ["GET /healthz HTTP/1.0\r\n\r\n", "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"]
+    {
+        let (near, far) = duplex(4 << 10);
+        let (mut from_server, mut to_server) = tokio::io::split(near);
+        let (_sender, status) = watch::channel(Arc::default());
+        let serve = serve_connection(far, IpAddr::V4(Ipv4Addr::LOCALHOST), Site::new(status, || 0));
+        let start = Instant::now();
+        let client = async {
+            to_server.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            from_server.read_to_string(&mut answer).await.unwrap();
+            assert_eq!(start.elapsed(), Duration::ZERO, "the client need not close first");
+            answer
+        };
+        let (served, answer) = tokio::join!(serve, client);
+        served.unwrap();
+        assert!(answer.ends_with("\r\n\r\nok\n"), "{answer}");
+        // The client never closed.
+        assert_eq!(start.elapsed(), LINGER_PERIOD);
+    }
+}
+
+/// Of requests that come together, those whose answers are not gathered yet wait unanswered for the client to read.
+#[tokio::test(start_paused = true)]
+async fn few_answers_are_gathered() {
+    let (near, far) = duplex(4 << 10);
+    let (sender, status) = watch::channel(Arc::<StatusSnapshot>::default());
+    let serve = serve_connection(far, IpAddr::V4(Ipv4Addr::LOCALHOST), Site::new(status, || 0));
+    let client = async {
+        let (mut from_server, mut to_server) = tokio::io::split(near);
+        let request = "GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        to_server.write_all(request.repeat(4096 / request.len()).as_bytes()).await.unwrap();
+        sleep(Duration::from_secs(1)).await;
+        sender.send_modify(|status| Arc::make_mut(status).source = "later".into());
+        to_server.shutdown().await.unwrap();
+        let mut answers = String::new();
+        from_server.read_to_string(&mut answers).await.unwrap();
+        answers
+    };
+    let (served, answers) = tokio::join!(serve, client);
+    served.unwrap();
+    let first_later = answers.find("\"later\"").expect("not all were answered at once");
+    assert!((ANSWERS_BYTES_MAX..ANSWERS_BYTES_MAX + 4096).contains(&first_later), "{first_later}");
 }
