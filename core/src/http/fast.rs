@@ -265,7 +265,7 @@ fn is_plain_host<S: Simd>(simd: S, input: &[u8], value: Span) -> bool {
     let rest = input.get(value.start()..).unwrap_or_default();
     rest.first_chunk().is_some_and(|bytes| {
         let plain_bytes = lanes::outside(simd, Class::PlainHost, bytes).trailing_zeros() as usize;
-        plain_bytes != 0 && plain_bytes == value.len()
+        plain_bytes != 0 && plain_bytes < NAME_BYTES && plain_bytes == value.len()
     })
 }
 

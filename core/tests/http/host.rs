@@ -52,6 +52,21 @@ fn http_1_1_needs_exactly_one_valid_host() {
     }
 }
 
+/// Hosts are looked at many bytes at a time, and each byte counts.
+#[test]
+fn a_host_of_any_length_is_refused_for_one_byte() {
+    for length in 1..=130 {
+        let plain = "h".repeat(length);
+        accepted(&format!("{LINE}Host: {plain}\r\nA: b\r\n\r\n"), &format!("GET / 1.1|Host={plain}|A=b; end"));
+        for at in [1, length / 2, length - 1] {
+            if at > 0 && at < length {
+                let (start, end) = plain.split_at(at);
+                refused(&format!("{LINE}Host: ‸{start} {end}\r\nA: b\r\n\r\n"), ErrorKind::InvalidHost, 400);
+            }
+        }
+    }
+}
+
 #[test]
 fn http_1_0_may_lack_a_host() {
     accepted("GET / HTTP/1.0\r\n\r\n", "GET / 1.0; close");
