@@ -156,10 +156,10 @@ fn whatever_is_wrong_gets_its_status_and_an_end() {
     assert!(page.is_well());
 }
 
-/// A connection from another address than that of everybody else.
-async fn connect_from_elsewhere(page: &Page) -> TcpStream {
+/// A connection from another address than that of everybody else, 127.0.0.1.
+async fn connect_from(host: u8, page: &Page) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
-    socket.bind(SocketAddr::from(([127, 0, 0, 2], 0))).expect("a free port");
+    socket.bind(SocketAddr::from(([127, 0, 0, host], 0))).expect("a free port");
     let stream = socket.connect(page.address).await.expect("a connection").into_std().expect("a socket");
     stream.set_nonblocking(false).expect("a socket");
     stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
@@ -173,11 +173,11 @@ async fn a_client_that_takes_every_place_stops_nobody_else() {
     let Some(page) = page() else { return };
     let mut slow = Vec::new();
     for _ in 0..64 {
-        let mut stream = connect_from_elsewhere(&page).await;
+        let mut stream = connect_from(2, &page).await;
         stream.write_all(b"GET / HTTP/1.1\r\nHost: loc").unwrap();
         slow.push(stream);
     }
-    let refused = read_to_end(&mut connect_from_elsewhere(&page).await);
+    let refused = read_to_end(&mut connect_from(2, &page).await);
     assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("Too many connections"), "{refused}");
     for _ in 0..50 {
         assert!(page.is_well());
@@ -188,12 +188,30 @@ async fn a_client_that_takes_every_place_stops_nobody_else() {
 }
 
 #[tokio::test]
+async fn clients_together_get_no_more_places_than_there_are() {
+    let Some(page) = page() else { return };
+    let mut idle = Vec::new();
+    for host in 2..6 {
+        for _ in 0..64 {
+            idle.push(connect_from(host, &page).await);
+        }
+    }
+    let refused = read_to_end(&mut connect_from(6, &page).await);
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    drop(idle);
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while !page.is_well() {
+        assert!(std::time::Instant::now() < deadline, "places are not given back");
+    }
+}
+
+#[tokio::test]
 async fn a_flood_of_connections_stops_nobody_else_and_leaves_nothing_behind() {
     let Some(page) = page() else { return };
     let open_files = || std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
     assert!(page.is_well());
     for turn in 0..1500_u32 {
-        let mut stream = connect_from_elsewhere(&page).await;
+        let mut stream = connect_from(2, &page).await;
         match turn % 3 {
             0 => drop(stream),
             1 => drop(stream.write_all(b"GET / HTTP/1.1\r\n")),
