@@ -17,6 +17,7 @@ mod request_line;
 mod targets;
 mod trailers;
 mod upgrade;
+mod views;
 
 /// The head in front of a chunked body.
 const CHUNKED: &str = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
