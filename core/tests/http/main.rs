@@ -12,6 +12,7 @@ mod limits;
 mod line_ends;
 mod model;
 mod persistence;
+mod places;
 mod properties;
 mod request_line;
 mod targets;

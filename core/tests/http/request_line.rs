@@ -45,6 +45,8 @@ fn a_method_beyond_the_limit_is_not_implemented() {
 fn a_request_line_has_two_single_spaces_and_no_more() {
     for (input, kind) in [
         ("‸ GET / HTTP/1.1\r\n", ErrorKind::InvalidMethod),
+        ("‸ / HTTP/1.1\r\n", ErrorKind::InvalidMethod),
+        ("GET ‸ HTTP/1.1\r\n", ErrorKind::InvalidTarget),
         ("‸\tGET / HTTP/1.1\r\n", ErrorKind::InvalidMethod),
         ("GET‸\t/ HTTP/1.1\r\n", ErrorKind::InvalidMethod),
         ("GET ‸ / HTTP/1.1\r\n", ErrorKind::InvalidTarget),

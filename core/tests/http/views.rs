@@ -20,7 +20,7 @@ fn get(target: &str) -> OwnedHead {
 }
 
 fn text(bytes: &[u8]) -> &str {
-    core::str::from_utf8(bytes).expect("ASCII")
+    core::str::from_utf8(bytes).expect("ASCII, or UTF-8 that was decoded")
 }
 
 #[test]
