@@ -2,8 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-/// Hexadecimal digits of any chunk's size.
-const DIGITS_MAX: usize = 16;
+use super::number::put_number;
 
 /// How a client finds the end of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +38,7 @@ impl StreamedBody {
     pub fn write(&self, out: &mut BytesMut, content: &[u8]) {
         match self.framing {
             StreamFraming::Chunked if !content.is_empty() => {
-                put_hexadecimal(out, content.len());
+                put_number::<16>(out, content.len());
                 for part in [b"\r\n", content, b"\r\n"] {
                     out.put_slice(part);
                 }
@@ -53,39 +52,6 @@ impl StreamedBody {
     pub fn finish(self, out: &mut BytesMut) {
         if self.framing == StreamFraming::Chunked {
             out.put_slice(b"0\r\n\r\n");
-        }
-    }
-}
-
-/// Appends a number in hexadecimal digits, without leading zeros.
-fn put_hexadecimal(out: &mut BytesMut, number: usize) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut digits = [0u8; DIGITS_MAX];
-    let mut rest = number;
-    let mut first = digits.len();
-    for (at, digit) in digits.iter_mut().enumerate().rev() {
-        *digit = DIGITS.get(rest & 0xf).copied().unwrap_or_default();
-        rest >>= 4u32;
-        first = at;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.put_slice(digits.get(first..).unwrap_or_default());
-}
-
-#[cfg(test)]
-mod tests {
-    use alloc::format;
-
-    use super::*;
-
-    #[test]
-    fn hexadecimal_digits() {
-        for number in [0, 9, 10, 15, 16, 255, 256, 0xdead_beef, usize::MAX] {
-            let mut out = BytesMut::new();
-            put_hexadecimal(&mut out, number);
-            assert_eq!(core::str::from_utf8(&out), Ok(&*format!("{number:x}")));
         }
     }
 }

@@ -4,10 +4,8 @@ use bytes::{BufMut, BytesMut};
 
 use super::super::Version;
 use super::body::{StreamFraming, StreamedBody};
+use super::number::put_number;
 use super::{FieldName, FieldValue, HttpDate, Status};
-
-/// Room for the digits of a length.
-const DIGITS_MAX: usize = 20;
 
 /// What an answer has to know about the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +87,7 @@ impl<'a> ResponseHead<'a> {
             return self.out.put_slice(b"\r\n");
         }
         self.out.put_slice(b"Content-Length: ");
-        put_decimal(self.out, content.len());
+        put_number::<10>(self.out, content.len());
         self.out.put_slice(b"\r\n\r\n");
         if !self.to.is_head {
             self.out.put_slice(content);
@@ -128,22 +126,6 @@ impl<'a> ResponseHead<'a> {
         };
         self.out.put_slice(line);
     }
-}
-
-/// Appends a number in decimal digits.
-fn put_decimal(out: &mut BytesMut, number: usize) {
-    let mut digits = [0u8; DIGITS_MAX];
-    let mut rest = number;
-    let mut first = digits.len();
-    for (at, digit) in digits.iter_mut().enumerate().rev() {
-        *digit = b'0' | u8::try_from(rest % 10).unwrap_or_default();
-        rest /= 10;
-        first = at;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.put_slice(digits.get(first..).unwrap_or_default());
 }
 
 #[cfg(test)]
@@ -228,12 +210,5 @@ mod tests {
             |out| ResponseHead::switching_protocols(out, FieldValue::from_static("websocket")).empty(),
             "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
         );
-    }
-
-    #[test]
-    fn decimal_digits() {
-        for number in [0, 7, 10, 99, 100, 65_535, usize::MAX - 1, usize::MAX] {
-            check(|out| put_decimal(out, number), &format!("{number}"));
-        }
     }
 }

@@ -4,6 +4,7 @@ mod body;
 mod date;
 mod field;
 mod head;
+mod number;
 mod status;
 
 pub use body::StreamedBody;
