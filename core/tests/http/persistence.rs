@@ -92,4 +92,8 @@ fn fields_of_one_request_mean_nothing_to_the_next() {
     accepted(&format!("{first}GET / HTTP/1.1\r\nHost: h\r\n\r\n"), &format!("{first_in_words}; GET / 1.1|Host=h; end"));
     let setup = Setup::default();
     setup.refused_after(first_in_words, &format!("{first}GET / HTTP/1.1\r\n\r\n‸"), ErrorKind::MissingHost, 400);
+    // Nor does where they stood.
+    let late = "GET / HTTP/1.1\r\nA: b\r\nB: c\r\nHost: h\r\n\r\n";
+    let words = "GET / 1.1|A=b|B=c|Host=h; end; GET / 1.1|Host=h|A=b; end";
+    accepted(&format!("{late}GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n\r\n"), words);
 }
