@@ -137,9 +137,6 @@ impl ChunkDecoder {
     /// `chunk-size = 1*HEXDIG`, and what may follow it.
     fn size(&mut self, byte: u8, limits: &Limits) -> Result<(), ErrorKind> {
         if let Some(digit) = hex(byte) {
-            if self.token_bytes == 0 {
-                self.size = 0;
-            }
             if self.token_bytes == SIZE_DIGITS_MAX {
                 return Err(ErrorKind::ChunkSizeOverflow);
             }
