@@ -177,9 +177,9 @@ impl<'a> HeadView<'a> {
     /// `None` in an HTTP/1.0 request that names nobody.
     #[must_use]
     pub fn authority(&self) -> Option<Authority<'a>> {
-        match self.spans.parts.authority {
-            Some(span) => Authority::parse(span.of(self.bytes)),
-            None => self.known(KnownName::Host).next().and_then(|host| Authority::parse(host.value)),
+        match self.spans.parts.authority.of(self.bytes) {
+            [] => self.known(KnownName::Host).next().and_then(|host| Authority::parse(host.value)),
+            authority => Authority::parse(authority),
         }
     }
 

@@ -82,7 +82,8 @@ fn is_registered_name(mut name: &[u8]) -> bool {
 /// Where the parts of a target are in the head.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct TargetSpans {
-    pub(super) authority: Option<Span>,
+    /// The authority of an absolute target; empty if there is none, which no authority is.
+    pub(super) authority: Span,
     /// The path and the query, if there is one.
     pub(super) path_and_query: Span,
 }
@@ -93,7 +94,7 @@ pub(super) fn split(head: &[u8], method: Span, target: Span) -> Result<TargetSpa
     match (target.of(head), method.of(head)) {
         // authority-form, with a port (§3.2.3).
         (authority, b"CONNECT") => Err(judge_connect(authority)),
-        ([b'/', ..], _) | (b"*", b"OPTIONS") => Ok(TargetSpans { authority: None, path_and_query: target }),
+        ([b'/', ..], _) | (b"*", b"OPTIONS") => Ok(TargetSpans { authority: Span::default(), path_and_query: target }),
         (bytes, _) => split_absolute(bytes, target).ok_or(ErrorKind::InvalidTargetForm),
     }
 }
@@ -118,7 +119,7 @@ fn split_absolute(bytes: &[u8], target: Span) -> Option<TargetSpans> {
     let authority = target.start().saturating_add(colon).saturating_add(3);
     let path = authority.saturating_add(length);
     let end = target.start().saturating_add(bytes.len());
-    Some(TargetSpans { authority: Some(Span::new(authority, path)), path_and_query: Span::new(path, end) })
+    Some(TargetSpans { authority: Span::new(authority, path), path_and_query: Span::new(path, end) })
 }
 
 /// Parts a path from the query behind it.
@@ -170,11 +171,11 @@ mod tests {
     #[test]
     fn target_forms() {
         for (method, target, expected) in [
-            ("GET", "/a?b/c", Ok((None, "/a"))),
-            ("OPTIONS", "*", Ok((None, "*"))),
-            ("GET", "http://h:1/a?b", Ok((Some("h:1"), "/a"))),
-            ("GET", "http://h?b", Ok((Some("h"), ""))),
-            ("GET", "x+y.z-1://h", Ok((Some("h"), ""))),
+            ("GET", "/a?b/c", Ok(("", "/a"))),
+            ("OPTIONS", "*", Ok(("", "*"))),
+            ("GET", "http://h:1/a?b", Ok(("h:1", "/a"))),
+            ("GET", "http://h?b", Ok(("h", ""))),
+            ("GET", "x+y.z-1://h", Ok(("h", ""))),
             ("GET", "*", Err(ErrorKind::InvalidTargetForm)),
             ("OPTIONS", "**", Err(ErrorKind::InvalidTargetForm)),
             ("GET", "a", Err(ErrorKind::InvalidTargetForm)),
@@ -198,7 +199,7 @@ mod tests {
             let found = spans.map(|spans| {
                 let text = |bytes| core::str::from_utf8(bytes).unwrap();
                 let (path, _) = split_query(spans.path_and_query.of(head.as_bytes()));
-                (spans.authority.map(|span| text(span.of(head.as_bytes()))), text(path))
+                (text(spans.authority.of(head.as_bytes())), text(path))
             });
             assert_eq!(found, expected, "{method} {target}");
         }
