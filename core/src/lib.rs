@@ -4,6 +4,7 @@
 
 extern crate alloc;
 
+pub mod handshake;
 pub mod http;
 pub mod limits;
 pub mod nal;
@@ -11,6 +12,7 @@ pub mod recv;
 mod replay;
 pub mod rng;
 pub mod seal;
+pub mod secrets;
 pub mod send;
 pub mod socket;
 pub mod time;
@@ -18,6 +20,7 @@ pub mod transmit;
 pub mod wire;
 
 pub use rng::Rng;
+pub use secrets::Secrets;
 pub use socket::DatagramSocket;
 pub use time::Timestamp;
 pub use transmit::Transmit;

@@ -10,6 +10,7 @@ pub mod impaired;
 pub mod link;
 #[cfg(feature = "shells")]
 pub mod outer;
+pub mod plain;
 mod plan;
 pub mod report;
 pub mod scenario;

@@ -3,11 +3,12 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
+use crate::handshake::{Handshake, Message};
 use crate::limits::{INIT_RETRY_FIRST, INIT_RETRY_MAX, INIT_TRIES_MAX};
-use crate::rng::Rng;
-use crate::seal::{Channel, Direction, Seal};
+use crate::seal::{Channel, Direction};
+use crate::secrets::Secrets;
 use crate::time::Timestamp;
-use crate::wire::long::{AUTH_OPEN, ClientNonce, Cookie, Init, Long, SessionParameters, accept_clear_len};
+use crate::wire::long::{CONTEXT_BYTES_MAX, ClientNonce, Cookie, Init, Long, SessionParameters};
 use crate::wire::{CloseCode, VERSION};
 
 /// INITs that may stay unanswered with one cookie before it counts as spoiled.
@@ -20,6 +21,8 @@ pub(super) enum Answer<S> {
     Ignored,
     /// A cookie came: INIT goes out again with it.
     Retried,
+    /// The server wants another proof than ours.
+    Unwanted,
     /// The server took us in.
     Accepted { channel: Box<Channel<S>>, connection_id: u32, parameters: SessionParameters },
     /// The server refused.
@@ -28,9 +31,18 @@ pub(super) enum Answer<S> {
     Incompatible,
 }
 
+/// What is said and known under one nonce.
 #[derive(Debug)]
-pub(super) struct Attempt {
+struct Hello<P> {
+    pending: P,
+    message: Message,
+}
+
+#[derive(Debug)]
+pub(super) struct Attempt<H: Handshake> {
     nonce: ClientNonce,
+    /// Made for the first INIT; the same for each repetition.
+    hello: Option<Hello<H::Pending>>,
     cookie: Option<Cookie>,
     tries: u32,
     cookie_tries: u32,
@@ -38,10 +50,11 @@ pub(super) struct Attempt {
     wait: Duration,
 }
 
-impl Attempt {
-    pub(super) fn new(now: Timestamp, rng: &mut Rng) -> Self {
+impl<H: Handshake> Attempt<H> {
+    pub(super) fn new(now: Timestamp, secrets: &mut Secrets) -> Self {
         Self {
-            nonce: rng.next_u64().to_be_bytes(),
+            nonce: secrets.bytes(),
+            hello: None,
             cookie: None,
             tries: 0,
             cookie_tries: 0,
@@ -66,13 +79,20 @@ impl Attempt {
     }
 
     /// Writes the INIT that is due.
-    pub(super) fn poll_transmit(&mut self, now: Timestamp, rng: &mut Rng, buf: &mut [u8]) -> Option<usize> {
+    pub(super) fn poll_transmit(
+        &mut self,
+        now: Timestamp,
+        handshake: &H,
+        secrets: &mut Secrets,
+        buf: &mut [u8],
+    ) -> Option<usize> {
         if now < self.send_at || self.tries >= INIT_TRIES_MAX {
             return None;
         }
         if self.cookie_tries >= COOKIE_TRIES_MAX {
             // The cookie was damaged on the way or its secret is gone: begin anew.
-            self.nonce = rng.next_u64().to_be_bytes();
+            self.nonce = secrets.bytes();
+            self.hello = None;
             self.cookie = None;
             self.cookie_tries = 0;
         }
@@ -80,38 +100,41 @@ impl Attempt {
         self.cookie_tries += u32::from(self.cookie.is_some());
         self.send_at = now + self.wait;
         self.wait = (self.wait * 2).min(INIT_RETRY_MAX);
-        Long::Init(Init {
+        let init = Init {
             nonce: self.nonce,
             cookie: self.cookie,
             token: &[],
-            auth: AUTH_OPEN,
-            aead_offer: 0,
+            auth: handshake.auth().to_wire(),
+            ciphers: handshake.ciphers(),
             versions: &[VERSION],
             handshake: &[],
-        })
-        .write(buf)
+        };
+        if self.hello.is_none() {
+            let (pending, message) = handshake.begin(secrets, init.context(&mut [0; CONTEXT_BYTES_MAX]))?;
+            self.hello = Some(Hello { pending, message });
+        }
+        let message = &self.hello.as_ref()?.message;
+        Long::Init(Init { handshake: message.as_bytes(), ..init }).write(buf)
     }
 
-    pub(super) fn handle<S: Seal>(&mut self, now: Timestamp, datagram: &mut [u8], seal: &S) -> Answer<S> {
+    pub(super) fn handle(&mut self, now: Timestamp, datagram: &[u8], handshake: &H) -> Answer<H::Seal> {
         let Ok(long) = Long::parse(datagram) else {
             return Answer::Ignored;
         };
         match long {
+            Long::Retry { nonce, auth_modes, .. }
+                if nonce == self.nonce && auth_modes & handshake.auth().bit() == 0 =>
+            {
+                Answer::Unwanted
+            }
             Long::Retry { nonce, cookie, .. } if nonce == self.nonce && self.cookie.is_none() => {
                 self.cookie = Some(cookie);
                 self.send_at = now;
                 self.wait = INIT_RETRY_FIRST;
                 Answer::Retried
             }
-            Long::Accept { nonce, connection_id, handshake, .. } if nonce == self.nonce => {
-                let clear = accept_clear_len(handshake.len());
-                accept(datagram, clear, seal)
-                    .map(|parameters| Answer::Accepted {
-                        channel: Box::new(Channel::new(seal.for_session(connection_id), Direction::ToServer)),
-                        connection_id,
-                        parameters,
-                    })
-                    .unwrap_or(Answer::Ignored)
+            Long::Accept { nonce, connection_id, handshake: response } if nonce == self.nonce => {
+                self.accept(handshake, connection_id, response).unwrap_or(Answer::Ignored)
             }
             Long::Reject { nonce, code } if nonce == self.nonce => Answer::Rejected(code),
             Long::Versions { nonce, versions } if nonce == self.nonce && !versions.contains(&VERSION) => {
@@ -122,11 +145,13 @@ impl Attempt {
             }
         }
     }
-}
 
-/// Opens the session parameters at the end of an ACCEPT, whose clear part the tag covers too.
-fn accept<S: Seal>(datagram: &mut [u8], clear: usize, seal: &S) -> Option<SessionParameters> {
-    let (header, body) = datagram.split_at_mut_checked(clear)?;
-    let len = seal.open(Direction::ToViewer, 0, header, body).ok()?;
-    SessionParameters::parse(body.get(..len)?).ok()
+    fn accept(&mut self, handshake: &H, connection_id: u32, response: &[u8]) -> Option<Answer<H::Seal>> {
+        let pending = &mut self.hello.as_mut()?.pending;
+        let mut parameters = [0; SessionParameters::BYTES];
+        let (seals, len) = handshake.conclude(pending, connection_id, response, &mut parameters)?;
+        let parameters = SessionParameters::parse(parameters.get(..len)?).ok()?;
+        let channel = Box::new(Channel::new(seals, Direction::ToServer));
+        Some(Answer::Accepted { channel, connection_id, parameters })
+    }
 }

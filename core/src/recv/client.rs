@@ -10,9 +10,10 @@ use super::events::{AccessUnit, ClientEvent, ClientStats, EndReason, LostReason,
 use super::outcome::Outcome;
 use super::session::Session;
 use super::state::{ClientInput, ClientState};
+use crate::handshake::{Auth, Handshake};
 use crate::limits::{EVENTS_MAX, RECONNECT_FIRST, RECONNECT_MAX};
 use crate::rng::Rng;
-use crate::seal::Seal;
+use crate::secrets::Secrets;
 use crate::time::{Timestamp, micros};
 use crate::transmit::Transmit;
 use crate::wire::CloseCode;
@@ -31,9 +32,9 @@ pub struct ClientConfig {
 }
 
 #[derive(Debug)]
-enum Phase<S> {
-    Connecting(Attempt),
-    Session(Box<Session<S>>),
+enum Phase<H: Handshake> {
+    Connecting(Box<Attempt<H>>),
+    Session(Box<Session<H::Seal>>),
     Waiting { until: Timestamp },
     Ended,
 }
@@ -43,12 +44,13 @@ enum Phase<S> {
 /// Feed it with `handle_*`; after each call drain [`poll_transmit`](Self::poll_transmit), then
 /// [`poll_event`](Self::poll_event), then read [`poll_timeout`](Self::poll_timeout).
 #[derive(Debug)]
-pub struct Client<S> {
+pub struct Client<H: Handshake> {
     config: ClientConfig,
-    seal: S,
+    handshake: H,
+    secrets: Secrets,
     rng: Rng,
     state: ClientState,
-    phase: Phase<S>,
+    phase: Phase<H>,
     events: VecDeque<ClientEvent>,
     pause: Duration,
     sessions: u64,
@@ -56,14 +58,17 @@ pub struct Client<S> {
     now: Timestamp,
 }
 
-impl<S: Seal> Client<S> {
-    /// A viewer that starts to connect at once. `seed` decides everything random about it.
-    pub fn new(config: ClientConfig, seal: S, seed: u64, now: Timestamp) -> Self {
-        let mut rng = Rng::new(seed);
-        let phase = Phase::Connecting(Attempt::new(now, &mut rng));
+impl<H: Handshake> Client<H> {
+    /// A viewer that starts to connect at once. `seed` decides everything random about it, and
+    /// everything secret.
+    pub fn new(config: ClientConfig, handshake: H, seed: [u8; 32], now: Timestamp) -> Self {
+        let mut secrets = Secrets::new(seed);
+        let rng = Rng::new(secrets.next_u64());
+        let phase = Phase::Connecting(Box::new(Attempt::new(now, &mut secrets)));
         Self {
             config,
-            seal,
+            handshake,
+            secrets,
             rng,
             state: ClientState::Connecting,
             phase,
@@ -106,7 +111,7 @@ impl<S: Seal> Client<S> {
         }
         match &mut self.phase {
             Phase::Connecting(attempt) if !Header::is_sealed(datagram) => {
-                let answer = attempt.handle(now, datagram, &self.seal);
+                let answer = attempt.handle(now, datagram, &self.handshake);
                 self.handle_answer(now, answer);
             }
             Phase::Session(session) if Header::is_sealed(datagram) => {
@@ -171,7 +176,7 @@ impl<S: Seal> Client<S> {
             Phase::Waiting { until } => {
                 if now >= *until {
                     self.step(ClientInput::PauseOver);
-                    self.phase = Phase::Connecting(Attempt::new(now, &mut self.rng));
+                    self.phase = Phase::Connecting(Box::new(Attempt::new(now, &mut self.secrets)));
                 }
             }
             Phase::Ended => {}
@@ -182,7 +187,7 @@ impl<S: Seal> Client<S> {
     pub fn poll_transmit(&mut self, now: Timestamp, buf: &mut [u8]) -> Option<Transmit> {
         self.advance(now);
         let len = match &mut self.phase {
-            Phase::Connecting(attempt) => attempt.poll_transmit(now, &mut self.rng, buf)?,
+            Phase::Connecting(attempt) => attempt.poll_transmit(now, &self.handshake, &mut self.secrets, buf)?,
             Phase::Session(session) => {
                 let len = session.poll_transmit(now, buf);
                 // Answering the server's CLOSE was the session's last word.
@@ -215,7 +220,7 @@ impl<S: Seal> Client<S> {
         self.now = self.now.max(now);
     }
 
-    fn handle_answer(&mut self, now: Timestamp, answer: Answer<S>) {
+    fn handle_answer(&mut self, now: Timestamp, answer: Answer<H::Seal>) {
         match answer {
             Answer::Ignored => self.dropped += 1,
             Answer::Retried => {}
@@ -233,6 +238,13 @@ impl<S: Seal> Client<S> {
             Answer::Rejected(CloseCode::EndOfStream) => self.end(ClientInput::Refused, EndReason::EndOfStream),
             Answer::Rejected(CloseCode::Protocol | CloseCode::Leaving) => {
                 self.end(ClientInput::Refused, EndReason::Protocol);
+            }
+            Answer::Unwanted => {
+                let reason = match self.handshake.auth() {
+                    Auth::Open => EndReason::KeyNeeded,
+                    Auth::Key => EndReason::KeyUnwanted,
+                };
+                self.end(ClientInput::Refused, reason);
             }
             Answer::Incompatible => self.end(ClientInput::Refused, EndReason::Incompatible),
         }

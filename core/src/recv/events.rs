@@ -92,6 +92,10 @@ pub enum EndReason {
     Unreachable,
     /// The server speaks other protocol versions.
     Incompatible,
+    /// The server lets nobody in without its key, and this viewer has none.
+    KeyNeeded,
+    /// This viewer has a key, but the server knows none: it may not be the one that was meant.
+    KeyUnwanted,
 }
 
 /// What the shell should know.

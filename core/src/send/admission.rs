@@ -3,23 +3,24 @@
 use alloc::collections::VecDeque;
 use core::net::SocketAddr;
 
-use super::cookie::{Cookies, Secrets};
+use super::cookie::Cookies;
 use super::server::Server;
 use super::state::ViewerInput;
-use super::viewer::{Viewer, ViewerId};
+use super::viewer::{Accepted, Viewer, ViewerId};
 use crate::limits::{
     AMPLIFICATION_FACTOR_MAX, FRAME_BYTES_MAX, HALF_OPEN_GRACE, HALF_OPEN_MAX, HALF_OPEN_PER_ADDRESS_MAX,
 };
-use crate::seal::{Direction, Seal};
+use crate::handshake::{Handshake, Proposal};
+use crate::secrets::Secrets;
 use crate::time::Timestamp;
 use crate::transmit::Transmit;
 use crate::wire::long::{
-    AUTH_OPEN, ClientNonce, INIT_BYTES, Init, Long, SessionParameters, accept_clear_len, nonce_of_any_version,
+    CONTEXT_BYTES_MAX, INIT_BYTES, Init, Long, SessionParameters, nonce_of_any_version,
 };
 use crate::wire::{CloseCode, VERSION, WireError};
 
 /// Largest answer to a LONG datagram.
-const ANSWER_BYTES_MAX: usize = 128;
+const ANSWER_BYTES_MAX: usize = 192;
 /// Answers that wait to be sent; a shell that drains after each input never has more than one.
 const ANSWERS_MAX: usize = 64;
 
@@ -66,7 +67,7 @@ impl Door {
     }
 }
 
-impl<S: Seal> Server<S> {
+impl<H: Handshake> Server<H> {
     /// Whether a LONG datagram was one that a viewer may send.
     pub(super) fn handle_long(&mut self, now: Timestamp, from: SocketAddr, datagram: &[u8]) -> bool {
         match Long::parse(datagram) {
@@ -95,22 +96,21 @@ impl<S: Seal> Server<S> {
             let cookie = cookies.make(now, secrets, from, &nonce);
             self.stats.unproven_bytes_received += INIT_BYTES as u64;
             self.stats.retries_sent += 1;
-            let retry = Long::Retry { nonce, auth_modes: 1 << AUTH_OPEN, cookie };
+            let retry = Long::Retry { nonce, auth_modes: self.handshake.auth().bit(), cookie };
             self.stats.unproven_bytes_sent += self.door.answer(from, &retry) as u64;
             return;
         }
         if let Some(viewer) = self.viewers.find_attempt(from, &nonce) {
-            let connection_id = viewer.connection_id;
-            return self.accept(now, from, nonce, connection_id);
+            let accept = Long::Accept { nonce, connection_id: viewer.connection_id, handshake: viewer.accept.as_bytes() };
+            self.door.answer(from, &accept);
+            return;
         }
         if let Some(code) = self.refusal() {
             self.stats.viewers_refused += 1;
             self.door.answer(from, &Long::Reject { nonce, code });
             return;
         }
-        if let Some(connection_id) = self.open(now, from, nonce) {
-            self.accept(now, from, nonce, connection_id);
-        }
+        self.open(now, from, init);
     }
 
     fn refusal(&self) -> Option<CloseCode> {
@@ -119,12 +119,13 @@ impl<S: Seal> Server<S> {
     }
 
     /// Makes a half-open subscription, in the place of the oldest one where there are too many. Nothing if that
-    /// one is so young that it may still be confirmed: the newcomer's next INIT finds it gone or live.
-    fn open(&mut self, now: Timestamp, from: SocketAddr, nonce: ClientNonce) -> Option<u32> {
+    /// one is so young that it may still be confirmed: the newcomer's next INIT finds it gone or live. Nothing either,
+    /// and no answer, if the viewer has not proved its right: strangers learn nothing.
+    fn open(&mut self, now: Timestamp, from: SocketAddr, init: &Init<'_>) -> Option<()> {
         let (all, of_host) = self.viewers.half_open(from);
         let evicted = if of_host >= HALF_OPEN_PER_ADDRESS_MAX {
             let oldest = self.viewers.oldest_half_open(|viewer| viewer.address.ip() == from.ip());
-            let is_young = |viewer: &mut Viewer<S>| now < viewer.accepted_at + HALF_OPEN_GRACE;
+            let is_young = |viewer: &mut Viewer<H::Seal>| now < viewer.accepted_at + HALF_OPEN_GRACE;
             if oldest.and_then(|index| self.viewers.get_mut(index)).is_some_and(is_young) {
                 return None;
             }
@@ -134,40 +135,39 @@ impl<S: Seal> Server<S> {
         } else {
             None
         };
-        if let Some(index) = evicted {
-            self.remove(index, ViewerInput::Expired, None);
-        }
         let connection_id = loop {
             let id = self.door.secrets.next_u32();
             if self.viewers.find(id).is_none() {
                 break id;
             }
         };
+        let proposal = Proposal { message: init.handshake, ciphers: init.ciphers, connection_id };
+        let mut context = [0; CONTEXT_BYTES_MAX];
+        let (context, parameters) = (init.context(&mut context), self.parameters(now).to_bytes());
+        let is_right = init.auth == self.handshake.auth().to_wire();
+        let response = self.handshake.respond(&mut self.door.secrets, context, proposal, &parameters);
+        let Some((seals, response)) = response.filter(|_| is_right) else {
+            self.stats.handshakes_refused += 1;
+            return None;
+        };
+        if let Some(index) = evicted {
+            self.remove(index, ViewerInput::Expired, None);
+        }
         let id = ViewerId(self.door.next_id);
         self.door.next_id += 1;
-        let seal = self.seal.for_session(connection_id);
-        let index = self.viewers.insert(Viewer::new(now, id, from, connection_id, nonce, seal));
+        let accepted = Accepted { connection_id, nonce: init.nonce, accept: response };
+        let index = self.viewers.insert(Viewer::new(now, id, from, accepted, seals));
         self.viewers.reschedule(index, &self.stream);
-        Some(connection_id)
+        let accept = Long::Accept { nonce: init.nonce, connection_id, handshake: response.as_bytes() };
+        self.door.answer(from, &accept);
+        Some(())
     }
 
-    /// Answers an INIT whose cookie was good; a repeated INIT gets the same answer but for the clock.
-    fn accept(&mut self, now: Timestamp, to: SocketAddr, nonce: ClientNonce, connection_id: u32) {
-        let parameters = SessionParameters {
-            aead: 0,
+    fn parameters(&self, now: Timestamp) -> SessionParameters {
+        SessionParameters {
             frame_bytes_max: u32::try_from(FRAME_BYTES_MAX).unwrap_or(u32::MAX),
             server_time_us: now.as_micros(),
             newest_frame: self.stream.newest_frame(),
-        };
-        let mut clear = [0; ANSWER_BYTES_MAX];
-        let unsealed = Long::Accept { nonce, connection_id, handshake: &[], sealed: &[] };
-        let Some(clear_len) = unsealed.write(&mut clear) else { return };
-        debug_assert_eq!(clear_len, accept_clear_len(0));
-        let mut sealed = [0; ANSWER_BYTES_MAX];
-        let sealed_len = SessionParameters::BYTES + S::TAG_BYTES;
-        let (Some(sealed), Some(header)) = (sealed.get_mut(..sealed_len), clear.get(..clear_len)) else { return };
-        sealed.iter_mut().zip(parameters.to_bytes()).for_each(|(to, from)| *to = from);
-        self.seal.seal(Direction::ToViewer, 0, header, sealed);
-        self.door.answer(to, &Long::Accept { nonce, connection_id, handshake: &[], sealed });
+        }
     }
 }

@@ -3,33 +3,12 @@
 use core::hash::Hasher;
 use core::net::{IpAddr, SocketAddr};
 
-use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use siphasher::sip128::{Hasher128, SipHasher24};
 
 use crate::limits::COOKIE_SECRET_PERIOD;
+use crate::secrets::Secrets;
 use crate::time::Timestamp;
 use crate::wire::long::{ClientNonce, Cookie};
-
-/// Everything secret comes from this generator, and that from one seed of the shell's.
-#[derive(Debug)]
-pub(super) struct Secrets(ChaCha20Rng);
-
-impl Secrets {
-    pub(super) fn new(seed: [u8; 32]) -> Self {
-        Self(ChaCha20Rng::from_seed(seed))
-    }
-
-    pub(super) fn next_u32(&mut self) -> u32 {
-        self.0.next_u32()
-    }
-
-    fn key(&mut self) -> [u8; 16] {
-        let mut key = [0; 16];
-        self.0.fill_bytes(&mut key);
-        key
-    }
-}
 
 /// Makes and checks cookies; their secret changes every [`COOKIE_SECRET_PERIOD`], the one before still counts.
 #[derive(Debug)]
@@ -41,7 +20,7 @@ pub(super) struct Cookies {
 
 impl Cookies {
     pub(super) fn new(now: Timestamp, secrets: &mut Secrets) -> Self {
-        Self { current: secrets.key(), previous: secrets.key(), changed: now }
+        Self { current: secrets.bytes(), previous: secrets.bytes(), changed: now }
     }
 
     pub(super) fn make(
@@ -75,8 +54,8 @@ impl Cookies {
             return;
         }
         let long_ago = now - self.changed >= COOKIE_SECRET_PERIOD * 2;
-        self.previous = if long_ago { secrets.key() } else { self.current };
-        self.current = secrets.key();
+        self.previous = if long_ago { secrets.bytes() } else { self.current };
+        self.current = secrets.bytes();
         self.changed = now;
     }
 }

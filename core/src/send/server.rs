@@ -15,7 +15,7 @@ use super::viewer::{Viewer, ViewerId};
 use super::viewers::Viewers;
 use crate::limits::{EVENTS_MAX, REPAIR_PERIOD_MAX, VIEWERS_MAX};
 use crate::nal::Codec;
-use crate::seal::Seal;
+use crate::handshake::Handshake;
 use crate::time::Timestamp;
 use crate::transmit::Transmit;
 use crate::wire::CloseCode;
@@ -39,11 +39,11 @@ pub struct ServerConfig {
 /// Feed it with `handle_*`; after each call drain [`poll_transmit`](Self::poll_transmit), then
 /// [`poll_event`](Self::poll_event), then read [`poll_timeout`](Self::poll_timeout).
 #[derive(Debug)]
-pub struct Server<S> {
+pub struct Server<H: Handshake> {
     pub(super) config: ServerConfig,
-    pub(super) seal: S,
+    pub(super) handshake: H,
     pub(super) door: Door,
-    pub(super) viewers: Viewers<S>,
+    pub(super) viewers: Viewers<H::Seal>,
     pub(super) stream: Stream,
     pub(super) stats: ServerStats,
     pub(super) buffer: FrameBuffer,
@@ -55,9 +55,9 @@ pub struct Server<S> {
     now: Timestamp,
 }
 
-impl<S: Seal> Server<S> {
+impl<H: Handshake> Server<H> {
     /// A server without viewers. `seed` decides everything secret about it and must come from a good source.
-    pub fn new(mut config: ServerConfig, seal: S, seed: [u8; 32], now: Timestamp) -> Self {
+    pub fn new(mut config: ServerConfig, handshake: H, seed: [u8; 32], now: Timestamp) -> Self {
         config.viewers_max = config.viewers_max.min(VIEWERS_MAX);
         Self {
             door: Door::new(now, seed),
@@ -70,7 +70,7 @@ impl<S: Seal> Server<S> {
             ending: None,
             finished: false,
             config,
-            seal,
+            handshake,
             now,
         }
     }
@@ -299,7 +299,7 @@ impl<S: Seal> Server<S> {
         let last = self.stream.newest_frame();
         for index in self.viewers.indices() {
             let Some(viewer) = self.viewers.get_mut(index) else { continue };
-            let has_all = |viewer: &Viewer<S>| viewer.queue().is_empty() && viewer.last_decoded() >= Some(last);
+            let has_all = |viewer: &Viewer<H::Seal>| viewer.queue().is_empty() && viewer.last_decoded() >= Some(last);
             match viewer.state {
                 ViewerState::Live | ViewerState::Stalled if now >= until || last == 0 || has_all(viewer) => {
                     viewer.close(now, code);

@@ -7,14 +7,15 @@ use super::frame_buffer::Frame;
 use super::server::Server;
 use super::state::{ViewerInput, ViewerState};
 use crate::limits::CATCH_UP_BYTES_MAX;
-use crate::seal::{OpenError, Seal};
+use crate::handshake::Handshake;
+use crate::seal::OpenError;
 use crate::time::Timestamp;
 use crate::wire::control::{Control, Messages};
 use crate::wire::feedback::Feedback;
 use crate::wire::sealed::Header;
 use crate::wire::{CloseCode, Reader};
 
-impl<S: Seal> Server<S> {
+impl<H: Handshake> Server<H> {
     /// Whether a sealed datagram belonged to a session and made sense.
     pub(super) fn handle_sealed(&mut self, now: Timestamp, from: SocketAddr, datagram: &mut [u8]) -> bool {
         let Ok(header) = Header::read(&mut Reader::new(datagram)) else { return false };

@@ -18,7 +18,8 @@ use crate::limits::{
     BURST_DATAGRAMS_MAX, CLOSE_TRIES_MAX, CONTROL_RETRANSMIT_MAX, DATAGRAM_BYTES_BASE, HALF_OPEN_PERIOD,
     HEARTBEAT_PERIOD, IDLE_PERIOD, KEY_FRAME_VIEWER_BURST, KEY_FRAME_VIEWER_SPACING, STALLED_PERIOD,
 };
-use crate::seal::{Channel, Direction, Seal};
+use crate::handshake::Message;
+use crate::seal::{Channel, Direction, Seal, Seals};
 use crate::time::Timestamp;
 use crate::transmit::Transmit;
 use crate::wire::control::{Control, Wish, message_len};
@@ -41,12 +42,22 @@ struct Closing {
     next: Timestamp,
 }
 
+/// What a handshake came to, besides keys.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Accepted {
+    pub(super) connection_id: u32,
+    pub(super) nonce: ClientNonce,
+    pub(super) accept: Message,
+}
+
 #[derive(Debug)]
 pub(super) struct Viewer<S> {
     pub(super) id: ViewerId,
     pub(super) address: SocketAddr,
     pub(super) connection_id: u32,
     pub(super) nonce: ClientNonce,
+    /// The server's handshake message, for those who ask again.
+    pub(super) accept: Message,
     pub(super) accepted_at: Timestamp,
     pub(super) state: ViewerState,
     /// Whether the shell was told of it.
@@ -78,19 +89,20 @@ impl<S: Seal> Viewer<S> {
         now: Timestamp,
         id: ViewerId,
         address: SocketAddr,
-        connection_id: u32,
-        nonce: ClientNonce,
-        seal: S,
+        accepted: Accepted,
+        seals: Seals<S>,
     ) -> Self {
+        let Accepted { connection_id, nonce, accept } = accepted;
         Self {
             id,
             address,
             connection_id,
             nonce,
+            accept,
             accepted_at: now,
             state: ViewerState::HalfOpen,
             has_joined: false,
-            channel: Channel::new(seal, Direction::ToViewer),
+            channel: Channel::new(seals, Direction::ToViewer),
             sent: SentPackets::new(),
             bytes_sent: 0,
             frames_sent: 0,

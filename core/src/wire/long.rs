@@ -4,9 +4,9 @@
 //!
 //! | type | name | from | rest |
 //! |---|---|---|---|
-//! | 1 | INIT | viewer | cookie (length u8: 0 or 18; MAC 16 B, time u16), token (length u8), auth u8, AEAD offer u8, versions (count u8), handshake message (length u8), zeros up to 1200 B |
+//! | 1 | INIT | viewer | cookie (length u8: 0 or 18; MAC 16 B, time u16), token (length u8), auth u8, cipher offer u8, versions (count u8), handshake message (length u8), zeros up to 1200 B |
 //! | 2 | RETRY | server | auth modes u8, cookie MAC 16 B, time u16 |
-//! | 3 | ACCEPT | server | connection id u32, handshake message (length u8), sealed session parameters, tag |
+//! | 3 | ACCEPT | server | connection id u32, handshake message (length u8), in which the session parameters are |
 //! | 4 | VERSIONS | server | versions (count u8) |
 //! | 5 | REJECT | server | close code u16 |
 //!
@@ -24,10 +24,8 @@ pub const INIT_BYTES: usize = limits::DATAGRAM_BYTES_BASE;
 pub const TOKEN_BYTES_MAX: usize = 64;
 /// Length of a cookie: MAC and time.
 const COOKIE_BYTES: u8 = 18;
-const HEAD_BYTES: usize = 14;
-
-/// The authentication mode of an open session: none. The other modes come with sealing.
-pub const AUTH_OPEN: u8 = 0;
+/// Length of [`Init::context`] at most: a count byte and all that it can count.
+pub const CONTEXT_BYTES_MAX: usize = 4 + 1 + 1 + 8 + 1 + 1 + u8::MAX as usize;
 
 /// Ties an attempt to its answers.
 pub type ClientNonce = [u8; 8];
@@ -63,12 +61,30 @@ pub struct Init<'a> {
     pub token: &'a [u8],
     /// How the viewer wants to prove its right.
     pub auth: u8,
-    /// Bit set of the ciphers it offers; 0 while nothing is sealed.
-    pub aead_offer: u8,
+    /// Bit set of the ciphers it can use.
+    pub ciphers: u8,
     /// Protocol versions it speaks.
     pub versions: &'a [u8],
-    /// First handshake message; empty while nothing is sealed.
+    /// First handshake message.
     pub handshake: &'a [u8],
+}
+
+impl Init<'_> {
+    /// What both sides have to hear alike: everything but the proofs of the address, which may change from one
+    /// repetition to the next. Nobody on the way can make the sides settle for less than they could have had.
+    ///
+    /// `magic u32 | version u8 | auth u8 | client nonce 8 B | cipher offer u8 | versions (count u8)`
+    pub fn context<'a>(&self, buf: &'a mut [u8; CONTEXT_BYTES_MAX]) -> &'a [u8] {
+        let mut writer = Writer::new(&mut *buf);
+        writer.u32(MAGIC);
+        writer.u8(VERSION);
+        writer.u8(self.auth);
+        writer.bytes(&self.nonce);
+        writer.u8(self.ciphers);
+        counted(&mut writer, self.versions);
+        let len = writer.len();
+        buf.get(..len).unwrap_or_default()
+    }
 }
 
 /// A handshake datagram, parsed. `nonce` is the client's, echoed by the server.
@@ -91,10 +107,8 @@ pub enum Long<'a> {
         nonce: ClientNonce,
         /// Names the session in the viewer's datagrams.
         connection_id: u32,
-        /// Second handshake message; empty while nothing is sealed.
+        /// Second handshake message, with [`SessionParameters`] inside.
         handshake: &'a [u8],
-        /// [`SessionParameters`], sealed with packet number 0; everything before them is authenticated along.
-        sealed: &'a [u8],
     },
     /// Server speaks none of the offered versions.
     Versions {
@@ -133,9 +147,7 @@ impl<'a> Long<'a> {
             3 => {
                 let connection_id = reader.u32()?;
                 let len = reader.u8()?;
-                let handshake = reader.bytes(usize::from(len))?;
-                let sealed = reader.bytes(reader.rest().len())?;
-                Self::Accept { nonce, connection_id, handshake, sealed }
+                Self::Accept { nonce, connection_id, handshake: reader.bytes(usize::from(len))? }
             }
             4 => {
                 let count = reader.u8()?;
@@ -161,7 +173,7 @@ impl<'a> Long<'a> {
             return Err(WireError::Field);
         }
         let token = reader.bytes(token_len)?;
-        let (auth, aead_offer) = (reader.u8()?, reader.u8()?);
+        let (auth, ciphers) = (reader.u8()?, reader.u8()?);
         let count = reader.u8()?;
         let versions = reader.bytes(usize::from(count))?;
         let len = reader.u8()?;
@@ -169,7 +181,7 @@ impl<'a> Long<'a> {
         if reader.rest().iter().any(|byte| *byte != 0) {
             return Err(WireError::Trailing);
         }
-        Ok(Self::Init(Init { nonce, cookie, token, auth, aead_offer, versions, handshake }))
+        Ok(Self::Init(Init { nonce, cookie, token, auth, ciphers, versions, handshake }))
     }
 
     /// Writes the datagram into `buf`: its length, or nothing if it does not fit.
@@ -183,11 +195,10 @@ impl<'a> Long<'a> {
                 writer.u8(*auth_modes);
                 cookie.write(&mut writer);
             }
-            Self::Accept { nonce, connection_id, handshake, sealed } => {
+            Self::Accept { nonce, connection_id, handshake } => {
                 head(&mut writer, 3, nonce);
                 writer.u32(*connection_id);
                 counted(&mut writer, handshake);
-                writer.bytes(sealed);
             }
             Self::Versions { nonce, versions } => {
                 head(&mut writer, 4, nonce);
@@ -200,12 +211,6 @@ impl<'a> Long<'a> {
         }
         writer.finish()
     }
-}
-
-/// Bytes of an ACCEPT in front of the sealed parameters.
-#[must_use]
-pub const fn accept_clear_len(handshake_len: usize) -> usize {
-    HEAD_BYTES + 4 + 1 + handshake_len
 }
 
 /// The client nonce of a datagram of INIT's size, whatever its version: all that VERSIONS needs to answer it.
@@ -242,19 +247,17 @@ fn write_init(init: &Init<'_>, writer: &mut Writer<'_>) {
     }
     counted(writer, init.token);
     writer.u8(init.auth);
-    writer.u8(init.aead_offer);
+    writer.u8(init.ciphers);
     counted(writer, init.versions);
     counted(writer, init.handshake);
     writer.zeros(INIT_BYTES.saturating_sub(writer.len()));
 }
 
-/// What the server tells a viewer that it takes in; sealed inside ACCEPT.
+/// What the server tells a viewer that it takes in, inside its handshake message.
 ///
-/// `aead u8 | largest frame u32 | server time u64 | newest frame id u64`
+/// `largest frame u32 | server time u64 | newest frame id u64`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionParameters {
-    /// The cipher chosen; 0 while nothing is sealed.
-    pub aead: u8,
     /// Largest access unit that will come, bytes.
     pub frame_bytes_max: u32,
     /// The server's clock now, microseconds: the epoch of all 32-bit times of this session.
@@ -265,7 +268,7 @@ pub struct SessionParameters {
 
 impl SessionParameters {
     /// Length in bytes.
-    pub const BYTES: usize = 21;
+    pub const BYTES: usize = 20;
 
     /// Parses the opened parameters.
     ///
@@ -274,7 +277,6 @@ impl SessionParameters {
     pub fn parse(bytes: &[u8]) -> Result<Self, WireError> {
         let mut reader = Reader::new(bytes);
         let parameters = Self {
-            aead: reader.u8()?,
             frame_bytes_max: reader.u32()?,
             server_time_us: reader.u64()?,
             newest_frame: frame_id(&mut reader)?,
@@ -287,7 +289,6 @@ impl SessionParameters {
     pub fn to_bytes(&self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
         let mut writer = Writer::new(&mut bytes);
-        writer.u8(self.aead);
         writer.u32(self.frame_bytes_max);
         writer.u64(self.server_time_us);
         writer.u64(self.newest_frame);
@@ -307,10 +308,7 @@ mod tests {
         assert_eq!(long.write(&mut buf), Some(len), "{long:?}");
         assert_eq!(Long::parse(&buf[..len]), Ok(long));
         for cut in 0..len {
-            // ACCEPT's sealed part has no length of its own: the tag tells when it is cut.
-            if !matches!(long, Long::Accept { .. }) || cut < accept_clear_len(2) {
-                assert!(Long::parse(&buf[..cut]).is_err(), "{long:?} cut to {cut}");
-            }
+            assert!(Long::parse(&buf[..cut]).is_err(), "{long:?} cut to {cut}");
         }
     }
 
@@ -320,15 +318,15 @@ mod tests {
             nonce: NONCE,
             cookie: None,
             token: b"",
-            auth: AUTH_OPEN,
-            aead_offer: 0,
+            auth: 0,
+            ciphers: 3,
             versions: &[VERSION],
             handshake: b"",
         };
         check(Long::Init(init), INIT_BYTES);
         check(Long::Init(Init { cookie: Some(COOKIE), token: b"tok", handshake: b"msg1", ..init }), INIT_BYTES);
         check(Long::Retry { nonce: NONCE, auth_modes: 1, cookie: COOKIE }, 33);
-        check(Long::Accept { nonce: NONCE, connection_id: 9, handshake: b"m2", sealed: &[5; 37] }, 58);
+        check(Long::Accept { nonce: NONCE, connection_id: 9, handshake: b"m2" }, 21);
         check(Long::Versions { nonce: NONCE, versions: &[1, 2] }, 17);
         check(Long::Reject { nonce: NONCE, code: CloseCode::Full }, 16);
     }
@@ -337,7 +335,7 @@ mod tests {
     fn another_version_is_told_apart_and_can_be_answered() {
         let mut datagram = [0; INIT_BYTES];
         let init =
-            Init { nonce: NONCE, cookie: None, token: b"", auth: 0, aead_offer: 0, versions: &[2], handshake: b"" };
+            Init { nonce: NONCE, cookie: None, token: b"", auth: 0, ciphers: 0, versions: &[2], handshake: b"" };
         assert_eq!(Long::Init(init).write(&mut datagram), Some(INIT_BYTES));
         datagram[5] = 2;
         assert_eq!(Long::parse(&datagram), Err(WireError::Version));
@@ -346,9 +344,27 @@ mod tests {
     }
 
     #[test]
+    fn the_context_is_everything_but_the_proofs_of_the_address() {
+        let init =
+            Init { nonce: NONCE, cookie: None, token: b"", auth: 1, ciphers: 3, versions: &[1, 9], handshake: b"m" };
+        let context = |init: Init<'_>| init.context(&mut [0; CONTEXT_BYTES_MAX]).to_vec();
+        let plain = context(init);
+        assert_eq!(plain, *b"nalc\x01\x01nonce678\x03\x02\x01\x09");
+        assert_eq!(context(Init { cookie: Some(COOKIE), token: b"t", ..init }), plain);
+        for other in [
+            Init { nonce: [0; 8], ..init },
+            Init { auth: 0, ..init },
+            Init { ciphers: 1, ..init },
+            Init { versions: &[1], ..init },
+        ] {
+            assert_ne!(context(other), plain, "{other:?}");
+        }
+    }
+
+    #[test]
     fn session_parameters_come_back() {
         let parameters =
-            SessionParameters { aead: 0, frame_bytes_max: 1 << 20, server_time_us: 1 << 40, newest_frame: 1 << 33 };
+            SessionParameters { frame_bytes_max: 1 << 20, server_time_us: 1 << 40, newest_frame: 1 << 33 };
         assert_eq!(SessionParameters::parse(&parameters.to_bytes()), Ok(parameters));
     }
 }

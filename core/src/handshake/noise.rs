@@ -1,0 +1,244 @@
+//! Keys by the Noise Protocol Framework: `Noise_NNpsk0_25519_ChaChaPoly_BLAKE2s` (revision 34).
+//!
+//! Both sides are anonymous but for the pre-shared key, which already the first message proves. An ephemeral key on
+//! each side keeps what was said secret even if the pre-shared key becomes known later.
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use snow::params::{CipherChoice, DHChoice, HashChoice, NoiseParams};
+use snow::resolvers::{CryptoResolver, DefaultResolver};
+use snow::types::{Cipher as NoiseCipher, Dh, Hash, Random};
+use snow::{Builder, HandshakeState};
+
+use super::{Auth, Handshake, MESSAGE_BYTES_MAX, Message, Proposal, SharedKey};
+use crate::seal::{Aead, Cipher, Seals};
+use crate::secrets::Secrets;
+
+const PATTERN: &str = "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2s";
+/// The key of servers that let anybody in: it keeps out nobody, and the traffic is encrypted all the same.
+const OPEN_KEY: [u8; SharedKey::BYTES] = *b"nalcast lets anybody in who asks";
+
+/// The handshake of real sessions.
+#[derive(Clone)]
+pub struct Noise {
+    auth: Auth,
+    key: SharedKey,
+    /// Of the two, the cipher that is faster here.
+    prefers: Aead,
+}
+
+impl Noise {
+    /// For whoever knows `key`.
+    #[must_use]
+    pub const fn with_key(key: SharedKey, prefers: Aead) -> Self {
+        Self { auth: Auth::Key, key, prefers }
+    }
+
+    /// For anybody.
+    #[must_use]
+    pub const fn open(prefers: Aead) -> Self {
+        Self { auth: Auth::Open, key: SharedKey::new(OPEN_KEY), prefers }
+    }
+
+    fn builder<'a>(&'a self, secrets: &mut Secrets, context: &'a [u8]) -> Option<Builder<'a>> {
+        let pattern: NoiseParams = PATTERN.parse().ok()?;
+        let resolver = Resolver { seed: secrets.bytes() };
+        let builder = Builder::with_resolver(pattern, Box::new(resolver));
+        builder.psk(0, self.key.expose()).ok()?.prologue(context).ok()
+    }
+
+    /// The preferred cipher if it is offered, else the other.
+    fn choose(&self, offer: u8) -> Option<Aead> {
+        let all = [self.prefers, Aead::Aes128Gcm, Aead::ChaCha20Poly1305];
+        all.into_iter().find(|aead| offer & aead.bit() != 0)
+    }
+}
+
+impl fmt::Debug for Noise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Noise").field("auth", &self.auth).field("prefers", &self.prefers).finish_non_exhaustive()
+    }
+}
+
+impl Handshake for Noise {
+    type Seal = Cipher;
+    type Pending = Box<HandshakeState>;
+
+    fn auth(&self) -> Auth {
+        self.auth
+    }
+
+    fn ciphers(&self) -> u8 {
+        Aead::ALL
+    }
+
+    fn begin(&self, secrets: &mut Secrets, context: &[u8]) -> Option<(Self::Pending, Message)> {
+        let mut state = self.builder(secrets, context)?.build_initiator().ok()?;
+        let message = Message::written(|out| state.write_message(&[], out).ok())?;
+        Some((Box::new(state), message))
+    }
+
+    fn respond(
+        &self,
+        secrets: &mut Secrets,
+        context: &[u8],
+        viewer: Proposal<'_>,
+        parameters: &[u8],
+    ) -> Option<(Seals<Cipher>, Message)> {
+        let mut state = self.builder(secrets, context)?.build_responder().ok()?;
+        // Nothing is in the first message but the proof.
+        state.read_message(viewer.message, &mut []).ok()?;
+        let aead = self.choose(viewer.ciphers)?;
+        let mut payload = [0; MESSAGE_BYTES_MAX];
+        let (first, rest) = payload.split_first_mut()?;
+        *first = aead.to_wire();
+        rest.get_mut(..parameters.len())?.copy_from_slice(parameters);
+        let payload = payload.get(..parameters.len().checked_add(1)?)?;
+        let message = Message::written(|out| state.write_message(payload, out).ok())?;
+        Some((seals(&mut state, aead, viewer.connection_id)?, message))
+    }
+
+    fn conclude(
+        &self,
+        pending: &mut Self::Pending,
+        connection_id: u32,
+        response: &[u8],
+        parameters: &mut [u8],
+    ) -> Option<(Seals<Cipher>, usize)> {
+        let mut payload = [0; MESSAGE_BYTES_MAX];
+        let payload_len = pending.read_message(response, &mut payload).ok()?;
+        let (aead, rest) = payload.get(..payload_len)?.split_first()?;
+        parameters.get_mut(..rest.len())?.copy_from_slice(rest);
+        Some((seals(pending, Aead::from_wire(*aead)?, connection_id)?, rest.len()))
+    }
+}
+
+/// The keys that a finished handshake gives; the session's name is part of them.
+fn seals(state: &mut HandshakeState, aead: Aead, connection_id: u32) -> Option<Seals<Cipher>> {
+    // The first is that of what the initiator sends (revision 34, §5.2).
+    let (to_server, to_viewer) = state.dangerously_get_raw_split();
+    let context = connection_id.to_be_bytes();
+    Some(Seals {
+        to_viewer: Cipher::new(aead, &to_viewer, &context)?,
+        to_server: Cipher::new(aead, &to_server, &context)?,
+    })
+}
+
+/// The framework's algorithms, with ephemeral keys that come from our own generator.
+struct Resolver {
+    seed: [u8; 32],
+}
+
+impl CryptoResolver for Resolver {
+    fn resolve_rng(&self) -> Option<Box<dyn Random>> {
+        Some(Box::new(Ephemerals(Secrets::new(self.seed))))
+    }
+
+    fn resolve_dh(&self, choice: &DHChoice) -> Option<Box<dyn Dh>> {
+        DefaultResolver.resolve_dh(choice)
+    }
+
+    fn resolve_hash(&self, choice: &HashChoice) -> Option<Box<dyn Hash>> {
+        DefaultResolver.resolve_hash(choice)
+    }
+
+    fn resolve_cipher(&self, choice: &CipherChoice) -> Option<Box<dyn NoiseCipher>> {
+        DefaultResolver.resolve_cipher(choice)
+    }
+}
+
+struct Ephemerals(Secrets);
+
+impl Random for Ephemerals {
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), snow::Error> {
+        self.0.fill(bytes);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal::Seal;
+
+    const PARAMETERS: &[u8] = b"parameters";
+
+    fn key(byte: u8) -> Noise {
+        Noise::with_key(SharedKey::new([byte; 32]), Aead::Aes128Gcm)
+    }
+
+    /// A handshake; what the viewer says it can use is `ciphers`.
+    fn shake(
+        viewer: &Noise,
+        server: &Noise,
+        contexts: [&[u8]; 2],
+        ciphers: u8,
+    ) -> Option<(Seals<Cipher>, Seals<Cipher>)> {
+        let (mut secrets_v, mut secrets_s) = (Secrets::new([1; 32]), Secrets::new([2; 32]));
+        let (mut pending, message) = viewer.begin(&mut secrets_v, contexts[0])?;
+        let proposal = Proposal { message: message.as_bytes(), ciphers, connection_id: 5 };
+        let (server_seals, response) = server.respond(&mut secrets_s, contexts[1], proposal, PARAMETERS)?;
+        let mut parameters = [0; 32];
+        let (viewer_seals, len) = viewer.conclude(&mut pending, 5, response.as_bytes(), &mut parameters)?;
+        assert_eq!(&parameters[..len], PARAMETERS);
+        Some((viewer_seals, server_seals))
+    }
+
+    #[test]
+    fn both_sides_have_the_same_keys() {
+        for prefers in [Aead::Aes128Gcm, Aead::ChaCha20Poly1305] {
+            let server = Noise { prefers, ..key(1) };
+            for offer in 1..=Aead::ALL {
+                let (viewer, server) = shake(&key(1), &server, [b"c"; 2], offer).unwrap();
+                for (ours, theirs) in
+                    [(&server.to_viewer, &viewer.to_viewer), (&viewer.to_server, &server.to_server)]
+                {
+                    let mut body = *b"hello                ";
+                    ours.seal(1, b"h", &mut body);
+                    assert_eq!(theirs.open(1, b"h", &mut body), Ok(5));
+                }
+                let mut body = *b"hello                ";
+                server.to_viewer.seal(1, b"h", &mut body);
+                assert!(server.to_server.open(1, b"h", &mut body).is_err(), "directions have keys of their own");
+            }
+        }
+        assert!(shake(&Noise::open(Aead::Aes128Gcm), &Noise::open(Aead::Aes128Gcm), [b"c"; 2], Aead::ALL).is_some());
+    }
+
+    #[test]
+    fn nothing_comes_of_it_where_the_sides_differ() {
+        assert!(shake(&key(1), &key(2), [b"c"; 2], Aead::ALL).is_none(), "another key");
+        assert!(shake(&key(1), &key(1), [b"c", b"d"], Aead::ALL).is_none(), "heard otherwise in clear");
+        assert!(shake(&key(1), &key(1), [b"c"; 2], 0).is_none(), "no cipher in common");
+        assert!(shake(&key(1), &Noise::open(Aead::Aes128Gcm), [b"c"; 2], Aead::ALL).is_none());
+    }
+
+    #[test]
+    fn a_forged_response_spoils_nothing() {
+        let (mut secrets_v, mut secrets_s) = (Secrets::new([1; 32]), Secrets::new([2; 32]));
+        let (mut pending, message) = key(1).begin(&mut secrets_v, b"c").unwrap();
+        let proposal = Proposal { message: message.as_bytes(), ciphers: Aead::ALL, connection_id: 5 };
+        let (server, response) = key(1).respond(&mut secrets_s, b"c", proposal, PARAMETERS).unwrap();
+        let mut parameters = [0; 32];
+        for bit in 0..response.as_bytes().len() * 8 {
+            let mut forged = response.as_bytes().to_vec();
+            forged[bit / 8] ^= 1 << (bit % 8);
+            assert!(key(1).conclude(&mut pending, 5, &forged, &mut parameters).is_none(), "bit {bit}");
+        }
+        for len in 0..response.as_bytes().len() {
+            assert!(key(1).conclude(&mut pending, 5, &response.as_bytes()[..len], &mut parameters).is_none());
+        }
+        let (viewer, _) = key(1).conclude(&mut pending, 5, response.as_bytes(), &mut parameters).unwrap();
+        let mut body = *b"hello                ";
+        server.to_viewer.seal(1, b"h", &mut body);
+        assert_eq!(viewer.to_viewer.open(1, b"h", &mut body), Ok(5));
+    }
+
+    #[test]
+    fn the_same_secrets_make_the_same_messages() {
+        let message = |seed| key(1).begin(&mut Secrets::new([seed; 32]), b"c").unwrap().1;
+        assert_eq!(message(1), message(1));
+        assert_ne!(message(1), message(2));
+    }
+}
