@@ -5,10 +5,11 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use nalcast_core::handshake::{Noise, SharedKey};
 use nalcast_core::limits::{BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX};
 use nalcast_core::nal::Codec;
 use nalcast_core::recv::{Client, ClientConfig, ClientEvent};
-use nalcast_core::seal::Plain;
+use nalcast_core::seal::Aead;
 use nalcast_core::send::{Server, ServerConfig};
 use nalcast_core::{Rng, Timestamp};
 
@@ -22,13 +23,12 @@ const FRAMES: u64 = 30;
 const FRAME_BYTES: usize = 60_000;
 
 /// A server with `count` viewers that are in.
-fn stage(count: u16) -> (Server<Plain>, Vec<Client<Plain>>) {
+fn stage(count: u16) -> (Server<Noise>, Vec<Client<Noise>>) {
     let config = ServerConfig { codec: Codec::H264, fps: 30, answers_key_requests: true, viewers_max: 1_000 };
-    let mut server = Server::new(config, Plain::default(), [1; 32], START);
+    let mut server = Server::new(config, noise(), [1; 32], START);
     let mut buf = vec![0; BURST_DATAGRAMS_MAX * DATAGRAM_BYTES_MAX];
     let join = |number: u16| {
-        let mut client =
-            Client::new(ClientConfig { server: SERVER, budget: None }, Plain::default(), number.into(), START);
+        let mut client = Client::new(ClientConfig { server: SERVER, budget: None }, noise(), [number as u8; 32], START);
         // INIT, RETRY, INIT, ACCEPT, the first report.
         loop {
             let mut said = false;
@@ -61,7 +61,7 @@ fn units() -> Vec<Bytes> {
 
 /// Feeds the stream; every datagram with its time to `sent`.
 fn transmit_all(
-    server: &mut Server<Plain>,
+    server: &mut Server<Noise>,
     units: &[Bytes],
     buf: &mut [u8],
     mut sent: impl FnMut(Timestamp, &[u8]),
@@ -113,7 +113,7 @@ fn receive(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn receive_all(mut client: Client<Plain>, datagrams: Vec<(Timestamp, Vec<u8>)>) -> Client<Plain> {
+fn receive_all(mut client: Client<Noise>, datagrams: Vec<(Timestamp, Vec<u8>)>) -> Client<Noise> {
     let mut buf = [0; DATAGRAM_BYTES_MAX];
     let mut units = 0;
     for (now, mut datagram) in datagrams {

@@ -48,13 +48,7 @@ impl Seal for PlainSeal {
     }
 }
 
-fn checksum(
-    connection_id: u32,
-    is_to_viewer: bool,
-    packet_number: u64,
-    header: &[u8],
-    text: &[u8],
-) -> [u8; TAG_BYTES] {
+fn checksum(connection_id: u32, is_to_viewer: bool, packet_number: u64, header: &[u8], text: &[u8]) -> [u8; TAG_BYTES] {
     let mut hasher = SipHasher13::new();
     hasher.write_u32(connection_id);
     hasher.write_u8(u8::from(is_to_viewer));

@@ -191,9 +191,7 @@ mod tests {
             let server = Noise { prefers, ..key(1) };
             for offer in 1..=Aead::ALL {
                 let (viewer, server) = shake(&key(1), &server, [b"c"; 2], offer).unwrap();
-                for (ours, theirs) in
-                    [(&server.to_viewer, &viewer.to_viewer), (&viewer.to_server, &server.to_server)]
-                {
+                for (ours, theirs) in [(&server.to_viewer, &viewer.to_viewer), (&viewer.to_server, &server.to_server)] {
                     let mut body = *b"hello                ";
                     ours.seal(1, b"h", &mut body);
                     assert_eq!(theirs.open(1, b"h", &mut body), Ok(5));

@@ -7,16 +7,14 @@ use super::cookie::Cookies;
 use super::server::Server;
 use super::state::ViewerInput;
 use super::viewer::{Accepted, Viewer, ViewerId};
+use crate::handshake::{Handshake, Proposal};
 use crate::limits::{
     AMPLIFICATION_FACTOR_MAX, FRAME_BYTES_MAX, HALF_OPEN_GRACE, HALF_OPEN_MAX, HALF_OPEN_PER_ADDRESS_MAX,
 };
-use crate::handshake::{Handshake, Proposal};
 use crate::secrets::Secrets;
 use crate::time::Timestamp;
 use crate::transmit::Transmit;
-use crate::wire::long::{
-    CONTEXT_BYTES_MAX, INIT_BYTES, Init, Long, SessionParameters, nonce_of_any_version,
-};
+use crate::wire::long::{CONTEXT_BYTES_MAX, INIT_BYTES, Init, Long, SessionParameters, nonce_of_any_version};
 use crate::wire::{CloseCode, VERSION, WireError};
 
 /// Largest answer to a LONG datagram.
@@ -101,7 +99,8 @@ impl<H: Handshake> Server<H> {
             return;
         }
         if let Some(viewer) = self.viewers.find_attempt(from, &nonce) {
-            let accept = Long::Accept { nonce, connection_id: viewer.connection_id, handshake: viewer.accept.as_bytes() };
+            let accept =
+                Long::Accept { nonce, connection_id: viewer.connection_id, handshake: viewer.accept.as_bytes() };
             self.door.answer(from, &accept);
             return;
         }

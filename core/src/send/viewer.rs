@@ -14,11 +14,11 @@ use super::skips::Skips;
 use super::state::{ViewerInput, ViewerState};
 use super::stream::Stream;
 use super::wishes::Wishes;
+use crate::handshake::Message;
 use crate::limits::{
     BURST_DATAGRAMS_MAX, CLOSE_TRIES_MAX, CONTROL_RETRANSMIT_MAX, DATAGRAM_BYTES_BASE, HALF_OPEN_PERIOD,
     HEARTBEAT_PERIOD, IDLE_PERIOD, KEY_FRAME_VIEWER_BURST, KEY_FRAME_VIEWER_SPACING, STALLED_PERIOD,
 };
-use crate::handshake::Message;
 use crate::seal::{Channel, Direction, Seal, Seals};
 use crate::time::Timestamp;
 use crate::transmit::Transmit;
@@ -85,13 +85,7 @@ pub(super) struct Viewer<S> {
 }
 
 impl<S: Seal> Viewer<S> {
-    pub(super) fn new(
-        now: Timestamp,
-        id: ViewerId,
-        address: SocketAddr,
-        accepted: Accepted,
-        seals: Seals<S>,
-    ) -> Self {
+    pub(super) fn new(now: Timestamp, id: ViewerId, address: SocketAddr, accepted: Accepted, seals: Seals<S>) -> Self {
         let Accepted { connection_id, nonce, accept } = accepted;
         Self {
             id,

@@ -314,15 +314,8 @@ mod tests {
 
     #[test]
     fn every_type_comes_back() {
-        let init = Init {
-            nonce: NONCE,
-            cookie: None,
-            token: b"",
-            auth: 0,
-            ciphers: 3,
-            versions: &[VERSION],
-            handshake: b"",
-        };
+        let init =
+            Init { nonce: NONCE, cookie: None, token: b"", auth: 0, ciphers: 3, versions: &[VERSION], handshake: b"" };
         check(Long::Init(init), INIT_BYTES);
         check(Long::Init(Init { cookie: Some(COOKIE), token: b"tok", handshake: b"msg1", ..init }), INIT_BYTES);
         check(Long::Retry { nonce: NONCE, auth_modes: 1, cookie: COOKIE }, 33);
@@ -334,8 +327,7 @@ mod tests {
     #[test]
     fn another_version_is_told_apart_and_can_be_answered() {
         let mut datagram = [0; INIT_BYTES];
-        let init =
-            Init { nonce: NONCE, cookie: None, token: b"", auth: 0, ciphers: 0, versions: &[2], handshake: b"" };
+        let init = Init { nonce: NONCE, cookie: None, token: b"", auth: 0, ciphers: 0, versions: &[2], handshake: b"" };
         assert_eq!(Long::Init(init).write(&mut datagram), Some(INIT_BYTES));
         datagram[5] = 2;
         assert_eq!(Long::parse(&datagram), Err(WireError::Version));
@@ -363,8 +355,7 @@ mod tests {
 
     #[test]
     fn session_parameters_come_back() {
-        let parameters =
-            SessionParameters { frame_bytes_max: 1 << 20, server_time_us: 1 << 40, newest_frame: 1 << 33 };
+        let parameters = SessionParameters { frame_bytes_max: 1 << 20, server_time_us: 1 << 40, newest_frame: 1 << 33 };
         assert_eq!(SessionParameters::parse(&parameters.to_bytes()), Ok(parameters));
     }
 }

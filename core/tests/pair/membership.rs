@@ -4,12 +4,11 @@ use core::time::Duration;
 
 use nalcast_core::limits;
 use nalcast_core::recv::{ClientEvent, ClientState, EndReason, LostReason};
-use nalcast_core::seal::Plain;
 use nalcast_core::send::{LeaveReason, Server, ServerConfig, ServerEvent};
 use nalcast_core::wire::CloseCode;
 
 use crate::world::look::{DELAY, FRAME, MS, is_media, last_event, lost, released, up, wanted};
-use crate::world::{Kind, Source, World, server_config};
+use crate::world::{Kind, Plain, Source, World, server_config};
 
 #[test]
 fn a_full_server_says_so_and_takes_the_viewer_once_there_is_room() {
@@ -147,7 +146,7 @@ fn a_server_that_stops_is_tried_again() {
     // What still answers there says that it stops, not that it is full.
     world.run(5_000 * MS);
     assert!(lost(&world, 0).iter().all(|reason| *reason == LostReason::Shutdown), "{:?}", lost(&world, 0));
-    world.server = Server::new(server_config(), Plain::default(), [8; 32], world.now);
+    world.server = Server::new(server_config(), Plain, [8; 32], world.now);
     world.source = Source::default();
     world.feed(Kind::Key, 5_000);
     world.run(20_000 * MS);

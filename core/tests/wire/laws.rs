@@ -34,17 +34,17 @@ proptest! {
         token in vec(any::<u8>(), 0..=64),
         bytes in vec(any::<u8>(), 0..=255),
         id: u32,
-        (auth, aead_offer) in any::<(u8, u8)>(),
+        (auth, ciphers) in any::<(u8, u8)>(),
         code in close_code(),
     ) {
         let cookie = cookie.map(|(mac, time)| Cookie { mac, time });
         let (versions, handshake) = bytes.split_at(bytes.len() / 2);
-        let init = Init { nonce, cookie, token: &token, auth, aead_offer, versions, handshake };
+        let init = Init { nonce, cookie, token: &token, auth, ciphers, versions, handshake };
         let some = Cookie { mac: [auth; 16], time: id as u16 };
         for long in [
             Long::Init(init),
             Long::Retry { nonce, auth_modes: auth, cookie: some },
-            Long::Accept { nonce, connection_id: id, handshake, sealed: &token },
+            Long::Accept { nonce, connection_id: id, handshake: &token },
             Long::Versions { nonce, versions },
             Long::Reject { nonce, code },
         ] {
@@ -55,8 +55,8 @@ proptest! {
     }
 
     #[test]
-    fn session_parameters_come_back(aead: u8, frame_bytes_max: u32, server_time_us: u64, newest in 0..=limits::FRAME_ID_MAX) {
-        let parameters = SessionParameters { aead, frame_bytes_max, server_time_us, newest_frame: newest };
+    fn session_parameters_come_back(frame_bytes_max: u32, server_time_us: u64, newest in 0..=limits::FRAME_ID_MAX) {
+        let parameters = SessionParameters { frame_bytes_max, server_time_us, newest_frame: newest };
         prop_assert_eq!(SessionParameters::parse(&parameters.to_bytes()), Ok(parameters));
     }
 

@@ -1,10 +1,12 @@
 //! One datagram or plaintext of each kind, written by the library, and where its fields lie.
 
+use nalcast_core::handshake::{Auth, Handshake, Message, Noise, Proposal, SharedKey};
 use nalcast_core::nal::Codec;
-use nalcast_core::seal::{Channel, Direction, Plain};
+use nalcast_core::seal::{Aead, Channel, Cipher, Direction, Seals};
+use nalcast_core::secrets::Secrets;
 use nalcast_core::wire::control::{Config, Control, Wish};
 use nalcast_core::wire::feedback::{Acks, Feedback, Needs, Recover, RecoverKind};
-use nalcast_core::wire::long::{AUTH_OPEN, Cookie, Init, Long, SessionParameters};
+use nalcast_core::wire::long::{CONTEXT_BYTES_MAX, Cookie, Init, Long, SessionParameters};
 use nalcast_core::wire::media::{FragmentHeader, FrameHeader};
 use nalcast_core::wire::{CloseCode, Writer};
 
@@ -16,6 +18,7 @@ pub(crate) struct Sample {
     pub(crate) fields: Vec<(usize, &'static str)>,
 }
 
+const CONNECTION_ID: u32 = 0xdead_beef;
 const NONCE: [u8; 8] = *b"nonce678";
 const COOKIE: Cookie = Cookie { mac: [0xc0; 16], time: 0x1234 };
 const HEAD: [(usize, &str); 4] = [(1, "type"), (4, "magic"), (1, "version"), (8, "client nonce")];
@@ -35,10 +38,28 @@ fn long(name: &'static str, long: &Long<'_>, fields: &[(usize, &'static str)]) -
     Sample { name, bytes: buf[..len].to_vec(), fields: [&HEAD, fields].concat() }
 }
 
+/// Both messages of a handshake, with a key and secrets that anybody can use who wants to compare.
+fn handshake() -> (Message, Message) {
+    let noise = Noise::with_key(SharedKey::new([0x4b; 32]), Aead::Aes128Gcm);
+    let (mut viewer, mut server) = (Secrets::new([1; 32]), Secrets::new([2; 32]));
+    let context = init().context(&mut [0; CONTEXT_BYTES_MAX]).to_vec();
+    let (_, request) = noise.begin(&mut viewer, &context).expect("a message");
+    let proposal = Proposal { message: request.as_bytes(), ciphers: Aead::ALL, connection_id: CONNECTION_ID };
+    let parameters =
+        SessionParameters { frame_bytes_max: 2 << 20, server_time_us: 0x0102_0304_0506_0708, newest_frame: 0x1_0002 };
+    let (_, response) = noise.respond(&mut server, &context, proposal, &parameters.to_bytes()).expect("a response");
+    (request, response)
+}
+
+const fn init() -> Init<'static> {
+    let auth = Auth::Key.to_wire();
+    Init { nonce: NONCE, cookie: None, token: b"", auth, ciphers: Aead::ALL, versions: &[1], handshake: b"" }
+}
+
 fn handshake_requests() -> Vec<Sample> {
-    let first =
-        Init { nonce: NONCE, cookie: None, token: b"", auth: AUTH_OPEN, aead_offer: 0, versions: &[1], handshake: b"" };
-    let again = Init { cookie: Some(COOKIE), token: b"token", aead_offer: 3, handshake: b"e, psk", ..first };
+    let (request, _) = handshake();
+    let first = Init { handshake: request.as_bytes(), ..init() };
+    let again = Init { cookie: Some(COOKIE), token: b"token", ..first };
     vec![
         long(
             "init",
@@ -46,12 +67,14 @@ fn handshake_requests() -> Vec<Sample> {
             &[
                 (1, "cookie length"),
                 (1, "token length"),
-                (1, "authentication mode: open"),
-                (1, "AEAD offer"),
+                (1, "authentication mode: key"),
+                (1, "cipher offer"),
                 (1, "number of versions"),
                 (1, "version"),
                 (1, "handshake message length"),
-                (1179, "padding to 1200"),
+                (32, "ephemeral key"),
+                (16, "proof of the shared key"),
+                (1131, "padding to 1200"),
             ],
         ),
         long(
@@ -63,35 +86,26 @@ fn handshake_requests() -> Vec<Sample> {
                 (2, "cookie time, s"),
                 (1, "token length"),
                 (5, "token"),
-                (1, "authentication mode: open"),
-                (1, "AEAD offer"),
+                (1, "authentication mode: key"),
+                (1, "cipher offer"),
                 (1, "number of versions"),
                 (1, "version"),
                 (1, "handshake message length"),
-                (6, "handshake message"),
-                (1150, "padding to 1200"),
+                (32, "ephemeral key"),
+                (16, "proof of the shared key"),
+                (1108, "padding to 1200"),
             ],
         ),
     ]
 }
 
 fn handshake_answers() -> Vec<Sample> {
-    let parameters = SessionParameters {
-        aead: 0,
-        frame_bytes_max: 2 << 20,
-        server_time_us: 0x0102_0304_0506_0708,
-        newest_frame: 0x1_0002,
-    };
-    let accept = Long::Accept {
-        nonce: NONCE,
-        connection_id: 0xdead_beef,
-        handshake: b"e, ee",
-        sealed: &[&parameters.to_bytes()[..], &[0x7a; 16]].concat(),
-    };
+    let (_, response) = handshake();
+    let accept = Long::Accept { nonce: NONCE, connection_id: CONNECTION_ID, handshake: response.as_bytes() };
     vec![
         long(
             "retry",
-            &Long::Retry { nonce: NONCE, auth_modes: 1, cookie: COOKIE },
+            &Long::Retry { nonce: NONCE, auth_modes: Auth::Key.bit(), cookie: COOKIE },
             &[(1, "authentication modes"), (16, "cookie MAC"), (2, "cookie time, s")],
         ),
         long(
@@ -100,11 +114,8 @@ fn handshake_answers() -> Vec<Sample> {
             &[
                 (4, "connection id"),
                 (1, "handshake message length"),
-                (5, "handshake message"),
-                (1, "sealed from here: AEAD"),
-                (4, "largest frame, bytes"),
-                (8, "server time, us"),
-                (8, "newest frame id"),
+                (32, "ephemeral key"),
+                (21, "encrypted: cipher, largest frame, server time, newest frame id"),
                 (16, "tag"),
             ],
         ),
@@ -228,9 +239,15 @@ fn feedback() -> Sample {
     )
 }
 
+/// Keys that anybody can make who wants to compare.
+fn seals() -> Seals<Cipher> {
+    let cipher = |secret| Cipher::new(Aead::Aes128Gcm, &[secret; 32], &CONNECTION_ID.to_be_bytes()).expect("keys");
+    Seals { to_viewer: cipher(1), to_server: cipher(2) }
+}
+
 fn sealed() -> Vec<Sample> {
-    let mut server = Channel::new(Plain::default(), Direction::ToViewer);
-    let mut viewer = Channel::new(Plain::default(), Direction::ToServer);
+    let mut server = Channel::new(seals(), Direction::ToViewer);
+    let mut viewer = Channel::new(seals(), Direction::ToServer);
     let mut buf = [0; 1500];
     let (_, len) = server.seal(None, &mut buf, write_fragment).expect("it fits");
     let media = Sample {
@@ -251,7 +268,7 @@ fn sealed() -> Vec<Sample> {
         ],
     };
     let ping = Control::Ping { id: 0, sent_us: 1 };
-    let (_, len) = viewer.seal(Some(0xdead_beef), &mut buf, |writer| ping.write(writer)).expect("it fits");
+    let (_, len) = viewer.seal(Some(CONNECTION_ID), &mut buf, |writer| ping.write(writer)).expect("it fits");
     let control = Sample {
         name: "sealed_control",
         bytes: buf[..len].to_vec(),

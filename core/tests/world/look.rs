@@ -3,12 +3,13 @@
 use core::time::Duration;
 
 use nalcast_core::recv::{ClientEvent, LostReason};
-use nalcast_core::seal::{Channel, Direction, Plain, Seal};
+use nalcast_core::seal::{Channel, Direction};
 use nalcast_core::send::ServerEvent;
 use nalcast_core::wire::control::{Control, Messages};
 use nalcast_core::wire::feedback::Feedback;
 use nalcast_core::wire::sealed::{TO_SERVER_BYTES, TO_VIEWER_BYTES};
 
+use super::plain::PlainSeal;
 use super::{Datagram, Kind, World, server_config};
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
@@ -100,7 +101,7 @@ pub(crate) fn say(world: &mut World, viewer: usize, to_server: bool, message: &C
         |datagram: &Datagram| u32::from_be_bytes([0, datagram.bytes[0] & 0x0f, datagram.bytes[1], datagram.bytes[2]]);
     let numbers = sealed.iter().filter(|datagram| datagram.to_server == to_server).map(|datagram| number(datagram));
     let last_number = numbers.max().unwrap_or_default();
-    let seal = Plain::default().for_session(id);
+    let seal = PlainSeal::of_session(id);
     let id = to_server.then_some(id);
     let mut channel = Channel::new(seal, if to_server { Direction::ToServer } else { Direction::ToViewer });
     let mut buf = [0; 1_500];

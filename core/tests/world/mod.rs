@@ -5,6 +5,9 @@
 pub(crate) mod look;
 pub(crate) mod ops;
 pub(crate) mod oracle;
+#[path = "../../../sim/src/plain.rs"]
+#[allow(unreachable_pub, reason = "the simulator, where the file belongs, makes it public")]
+pub(crate) mod plain;
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -14,9 +17,10 @@ use bytes::Bytes;
 use nalcast_core::limits::{self, BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX};
 use nalcast_core::nal::Codec;
 use nalcast_core::recv::{Client, ClientConfig, ClientEvent};
-use nalcast_core::seal::Plain;
 use nalcast_core::send::{AccessUnitRefused, Server, ServerConfig, ServerEvent};
 use nalcast_core::{Timestamp, Transmit};
+
+pub(crate) use plain::Plain;
 
 pub(crate) use oracle::{Kind, Oracle, Source, unit};
 
@@ -77,7 +81,7 @@ impl World {
     pub(crate) fn starting_at(now: Timestamp, config: ServerConfig, delay: Duration) -> Self {
         Self {
             now,
-            server: Server::new(config.clone(), Plain::default(), [7; 32], now),
+            server: Server::new(config.clone(), Plain, [7; 32], now),
             config,
             server_events: Vec::new(),
             viewers: Vec::new(),
@@ -100,7 +104,7 @@ impl World {
     pub(crate) fn join_from(&mut self, address: SocketAddr, clock_ahead: Duration) -> usize {
         let index = self.viewers.len();
         let config = ClientConfig { server: server_address(), budget: None };
-        let client = Client::new(config, Plain::default(), index as u64 + 1, self.now + clock_ahead);
+        let client = Client::new(config, Plain, seed(index), self.now + clock_ahead);
         let events = Vec::new();
         self.viewers.push(Viewer { address, client, events, clock_ahead, oracle: Oracle::default() });
         self.drain_viewer(index);
@@ -289,4 +293,9 @@ impl World {
         let joined = self.server.viewers().filter(|viewer| viewer.state.is_joined()).count();
         assert!(joined <= self.config.viewers_max, "{joined} viewers");
     }
+}
+
+/// A seed of its own for each viewer.
+fn seed(index: usize) -> [u8; 32] {
+    [u8::try_from(index + 1).expect("few viewers"); 32]
 }
