@@ -1,4 +1,4 @@
-//! A server's address as people write it: `nalcast://HOST:PORT`.
+//! A server's address as people write it: `nalcast://HOST:PORT#KEY`.
 
 use core::fmt;
 use core::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -6,18 +6,23 @@ use core::str::FromStr;
 use std::io;
 use std::net::ToSocketAddrs;
 
+use nalcast_core::handshake::SharedKey;
+use shell_common::key::parse_key;
+
 /// The port of a server that does not say otherwise.
 pub const PORT_DEFAULT: u16 = 4600;
 
 const SCHEME: &str = "nalcast://";
 
-/// Host and port of a server.
+/// Host and port of a server, and the key that it was given out with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerAddress {
     /// A name or an IP address, IPv6 without brackets.
     pub host: String,
     /// The UDP port.
     pub port: u16,
+    /// The key, if it stands there.
+    pub key: Option<SharedKey>,
 }
 
 /// Why a text is no address of a server.
@@ -36,8 +41,11 @@ pub enum AddressError {
     #[error("an IPv6 address stands in brackets, for example nalcast://[fe80::1]:4600")]
     Ipv6,
     /// There is something behind the port.
-    #[error("nothing may follow the port, but there is `{0}`")]
-    Rest(String),
+    #[error("only a `#` and the key may follow the port")]
+    Rest,
+    /// What follows the `#` is no key.
+    #[error("what follows the `#` is no key: copy the whole address, or keep the key in a file and use --key-file")]
+    Key,
 }
 
 impl FromStr for ServerAddress {
@@ -45,9 +53,13 @@ impl FromStr for ServerAddress {
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let authority = text.strip_prefix(SCHEME).ok_or(AddressError::Scheme)?;
-        let (authority, rest) = authority.find(['/', '?', '#']).map_or((authority, ""), |at| authority.split_at(at));
+        let (authority, key) = match authority.split_once('#') {
+            Some((authority, key)) => (authority, Some(parse_key(key).ok_or(AddressError::Key)?)),
+            None => (authority, None),
+        };
+        let (authority, rest) = authority.find(['/', '?']).map_or((authority, ""), |at| authority.split_at(at));
         if !matches!(rest, "" | "/") {
-            return Err(AddressError::Rest(rest.to_owned()));
+            return Err(AddressError::Rest);
         }
         let (host, port) = if let Some(bracketed) = authority.strip_prefix('[') {
             let (host, port) = bracketed.split_once(']').ok_or(AddressError::Ipv6)?;
@@ -68,7 +80,7 @@ impl FromStr for ServerAddress {
             None if port.is_empty() => PORT_DEFAULT,
             None => return Err(AddressError::Ipv6),
         };
-        Ok(Self { host: host.to_owned(), port })
+        Ok(Self { host: host.to_owned(), port, key })
     }
 }
 
@@ -90,9 +102,10 @@ impl ServerAddress {
     }
 }
 
+/// Without the key, which nobody is to see.
 impl fmt::Display for ServerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, port } = self;
+        let Self { host, port, key: _ } = self;
         if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
     }
 }
@@ -116,6 +129,16 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_read_and_never_shown() {
+        let text = "-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s";
+        let address: ServerAddress = format!("nalcast://host:1/#{text}").parse().unwrap();
+        assert_eq!(address.key, Some(SharedKey::new([0xfb; 32])));
+        assert_eq!(format!("{address} {address:?}").matches("v7").count(), 0);
+        let mistake = format!("nalcast://host:1#{text}x").parse::<ServerAddress>().unwrap_err();
+        assert_eq!(format!("{mistake} {mistake:?}").matches("v7").count(), 0);
+    }
+
+    #[test]
     fn mistakes() {
         let port = |text: &str| AddressError::Port(text.to_owned());
         let table = [
@@ -133,7 +156,9 @@ mod tests {
             ("nalcast://[2001:db8::1", AddressError::Ipv6),
             ("nalcast://[host]:1", AddressError::Ipv6),
             ("nalcast://[::1]1", AddressError::Ipv6),
-            ("nalcast://host:1/path", AddressError::Rest("/path".to_owned())),
+            ("nalcast://host:1/path", AddressError::Rest),
+            ("nalcast://host:1#", AddressError::Key),
+            ("nalcast://host:1#secret", AddressError::Key),
         ];
         for (text, expected) in table {
             assert_eq!(text.parse::<ServerAddress>(), Err(expected), "{text}");

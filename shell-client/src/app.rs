@@ -7,9 +7,11 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::thread;
 
+use nalcast_core::handshake::Noise;
 use nalcast_core::recv::{Client, ClientConfig, EndReason};
-use nalcast_core::seal::Plain;
+use shell_common::cipher::preferred_cipher;
 use shell_common::clock::Clock;
+use shell_common::key::KeyError;
 use shell_common::output::CreateError;
 use shell_common::program::run_program;
 use shell_common::signals::shutdown_signal;
@@ -77,6 +79,9 @@ pub enum RunError {
         /// What it says.
         source: io::Error,
     },
+    /// There is no key where one should be.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The network thread is gone without a word.
     #[error("the network thread ended unexpectedly: this is a bug in the program")]
     Thread,
@@ -89,7 +94,7 @@ fn describe(reason: EndReason, server: &ServerAddress) -> String {
         EndReason::Kicked => format!("{server} has removed this viewer; ask its owner to be let in again"),
         EndReason::Protocol => format!("{server} and this viewer do not understand each other; use the same version"),
         EndReason::NoAnswer => format!(
-            "{server} does not answer; check that shell-server runs there and that UDP port {} is not blocked",
+            "{server} does not answer; check the key, that shell-server runs there, and that UDP port {} is not blocked",
             server.port
         ),
         EndReason::Unreachable => {
@@ -97,6 +102,14 @@ fn describe(reason: EndReason, server: &ServerAddress) -> String {
         }
         EndReason::Incompatible => {
             format!("{server} speaks another version of the protocol; update the older of the two programs")
+        }
+        EndReason::KeyNeeded => {
+            format!("{server} lets nobody in without its key; ask its owner for the whole address, or use --key-file")
+        }
+        EndReason::KeyUnwanted => {
+            format!(
+                "{server} lets anybody in and knows no key, so it may not be the one you mean; leave the key out if it is"
+            )
         }
     }
 }
@@ -114,6 +127,10 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode
 pub fn run(config: &Config, started: Instant) -> Result<(), RunError> {
     let server = config.server.clone();
     let address = server.resolve().map_err(|source| RunError::Unresolved { server: server.clone(), source })?;
+    let handshake = match config.key()? {
+        Some(key) => Noise::with_key(key, preferred_cipher()),
+        None => Noise::open(preferred_cipher()),
+    };
     let options = PresentOptions {
         window: !config.headless,
         recorder: config.record.as_deref().map(Recorder::create).transpose()?,
@@ -122,8 +139,13 @@ pub fn run(config: &Config, started: Instant) -> Result<(), RunError> {
     let (units, handle, events) = presenter(options).map_err(|source| RunError::System { what: "a thread", source })?;
 
     let (stop, stopped) = oneshot::channel();
-    let plan =
-        Plan { address, server, budget: config.budget(), deadline: config.duration.map(|after| started + after) };
+    let plan = Plan {
+        handshake,
+        address,
+        server,
+        budget: config.budget(),
+        deadline: config.duration.map(|after| started + after),
+    };
     let network = thread::Builder::new()
         .name("network".to_owned())
         .spawn(move || plan.watch(units, events, stopped))
@@ -155,6 +177,7 @@ fn print_latency(handle: &PresentHandle) {
 
 /// What the network thread is to do.
 struct Plan {
+    handshake: Noise,
     address: SocketAddr,
     server: ServerAddress,
     budget: Option<Duration>,
@@ -181,7 +204,7 @@ impl Plan {
         events: mpsc::Receiver<PresentEvent>,
         stopped: oneshot::Receiver<()>,
     ) -> Result<(), RunError> {
-        let Self { address, server, budget, deadline } = self;
+        let Self { handshake, address, server, budget, deadline } = self;
         let socket = ViewerSocket::connect(address).map_err(|source| RunError::NoRoute { address, source })?;
         let signal = shutdown_signal().map_err(|source| RunError::System { what: "to hand over signals", source })?;
         let mut time_is_over = false;
@@ -193,12 +216,12 @@ impl Plan {
                 () = until(deadline) => time_is_over = true,
             }
         };
-        let mut seed = [0; 8];
+        let mut seed = [0; 32];
         getrandom::fill(&mut seed)
             .map_err(|error| RunError::System { what: "random numbers", source: io::Error::other(error) })?;
         let clock = Clock::start();
         let config = ClientConfig { server: address, budget };
-        let client = Client::new(config, Plain::default(), u64::from_ne_bytes(seed), clock.now());
+        let client = Client::new(config, handshake, seed, clock.now());
         let mut viewer = Viewer::new(units, events, clock, server.to_string());
         let outcome = driver::run(&socket, client, clock, &mut viewer, shutdown).await?;
         match outcome.reason {
@@ -212,7 +235,9 @@ impl Plan {
             | EndReason::Protocol
             | EndReason::NoAnswer
             | EndReason::Unreachable
-            | EndReason::Incompatible) => Err(RunError::Ended { reason, server }),
+            | EndReason::Incompatible
+            | EndReason::KeyNeeded
+            | EndReason::KeyUnwanted) => Err(RunError::Ended { reason, server }),
         }
     }
 }

@@ -2,9 +2,13 @@
 
 use core::time::Duration;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use clap::error::ErrorKind;
+use nalcast_core::handshake::SharedKey;
+use shell_common::key::{KeyError, read_key, read_key_file};
 
 use crate::address::ServerAddress;
 use crate::display::Geometry;
@@ -13,9 +17,13 @@ use crate::display::Geometry;
 #[derive(Clone, Debug, Parser, PartialEq)]
 #[command(name = "shell-client", version, max_term_width = 100)]
 pub struct Config {
-    /// The server, for example nalcast://192.168.1.20:4600
-    #[arg(value_name = "nalcast://HOST:PORT")]
+    /// The server, for example nalcast://192.168.1.20:4600, with `#` and its key if --key-file does not give it
+    #[arg(value_name = "nalcast://HOST:PORT#KEY")]
     pub server: ServerAddress,
+
+    /// Read the key from a file that only you can read, or from standard input if PATH is `-`
+    #[arg(long, value_name = "PATH")]
+    pub key_file: Option<PathBuf>,
 
     /// Time from capture to display to aim at, in milliseconds; by the network if not given
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u16).range(1..=10_000))]
@@ -50,7 +58,27 @@ impl Config {
     pub fn parse_command_line(
         arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
-        Self::try_parse_from(arguments)
+        let config = Self::try_parse_from(arguments).map_err(without_key)?;
+        if config.key_file.is_some() && config.server.key.is_some() {
+            let message = "there are two keys, one in the address and one in --key-file; leave one out\n";
+            return Err(clap::Error::raw(ErrorKind::ArgumentConflict, message));
+        }
+        Ok(config)
+    }
+
+    /// The key, from wherever it is to come.
+    ///
+    /// # Errors
+    /// When the file or standard input holds none, or others can read the file.
+    pub fn key(&self) -> Result<Option<SharedKey>, KeyError> {
+        match self.key_file.as_deref() {
+            None => Ok(self.server.key.clone()),
+            Some(path) if path == Path::new("-") => {
+                let failed = |source| KeyError::File { what: "read", path: path.to_owned(), source };
+                read_key(io::stdin().lock(), "standard input").map_err(failed)?.map(Some)
+            }
+            Some(path) => read_key_file(path).map(Some),
+        }
     }
 
     /// The time from capture to display that was asked for.
@@ -58,6 +86,28 @@ impl Config {
     pub fn budget(&self) -> Option<Duration> {
         self.budget_ms.map(|ms| Duration::from_millis(ms.into()))
     }
+}
+
+/// clap quotes what it cannot make sense of; a key is not to be quoted.
+fn without_key(error: clap::Error) -> clap::Error {
+    let text = error.render().to_string();
+    let Some(shown) = hide_keys(&text) else { return error };
+    // clap puts its own word in front of a message.
+    clap::Error::raw(error.kind(), shown.strip_prefix("error: ").unwrap_or(&shown).to_owned())
+}
+
+/// A text with `...` in the place of whatever follows the `#` of an address; nothing if there is no such thing in it.
+fn hide_keys(text: &str) -> Option<String> {
+    let mut parts = text.split('#');
+    let mut shown = parts.next()?.to_owned();
+    let mut is_changed = false;
+    for part in parts {
+        let end = part.find(|c: char| c.is_whitespace() || "'\"`".contains(c)).unwrap_or(part.len());
+        shown.push_str("#...");
+        shown.push_str(&part[end..]);
+        is_changed = true;
+    }
+    is_changed.then_some(shown)
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
@@ -77,9 +127,10 @@ mod tests {
 
     #[test]
     fn options() {
-        let server = ServerAddress { host: "h".to_owned(), port: 4600 };
+        let server = ServerAddress { host: "h".to_owned(), port: 4600, key: None };
         let defaults = Config {
             server,
+            key_file: None,
             budget_ms: None,
             duration: None,
             headless: false,

@@ -10,9 +10,9 @@ use core::pin::pin;
 use core::time::Duration;
 use std::io;
 
+use nalcast_core::handshake::Handshake;
 use nalcast_core::limits::DATAGRAM_BYTES_MAX;
 use nalcast_core::recv::{Client, ClientEvent, ClientStats, EndReason};
-use nalcast_core::seal::Seal;
 use nalcast_core::{DatagramSocket, Timestamp};
 use shell_common::clock::Clock;
 use shell_common::receive_errors::ReceiveErrors;
@@ -83,7 +83,7 @@ pub enum DriverError<E> {
 ///
 /// # Errors
 /// [`DriverError`] when the socket fails for good. One datagram that cannot be sent is no failure.
-pub async fn run<D: DatagramSocket, S: Seal>(
+pub async fn run<D: DatagramSocket, S: Handshake>(
     socket: &D,
     client: Client<S>,
     clock: Clock,
@@ -137,7 +137,7 @@ enum Wake<E> {
     Datagram(Result<(usize, SocketAddr), E>),
 }
 
-struct Driver<'a, D: DatagramSocket, S> {
+struct Driver<'a, D: DatagramSocket, S: Handshake> {
     socket: &'a D,
     client: Client<S>,
     transmit: [u8; DATAGRAM_BYTES_MAX],
@@ -148,7 +148,7 @@ struct Driver<'a, D: DatagramSocket, S> {
     receive_errors: ReceiveErrors,
 }
 
-impl<'a, D: DatagramSocket, S: Seal> Driver<'a, D, S> {
+impl<'a, D: DatagramSocket, S: Handshake> Driver<'a, D, S> {
     fn new(socket: &'a D, client: Client<S>, now: Timestamp) -> Self {
         Self {
             socket,
@@ -252,7 +252,7 @@ impl<'a, D: DatagramSocket, S: Seal> Driver<'a, D, S> {
 }
 
 /// Tells the core when the network says that nobody listens at the server's port.
-fn note_unreachable<S: Seal>(client: &mut Client<S>, now: Timestamp, error: &(dyn Error + 'static)) {
+fn note_unreachable<S: Handshake>(client: &mut Client<S>, now: Timestamp, error: &(dyn Error + 'static)) {
     let refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
     if error.downcast_ref().is_some_and(refused) {
         client.handle_unreachable(now);

@@ -1,14 +1,16 @@
 //! The program: sockets, source and status page around the driver, from its start to its end.
 
 use core::net::SocketAddr;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
 use nalcast_core::DatagramSocket;
 use nalcast_core::Timestamp;
-use nalcast_core::seal::{Plain, Seal};
+use nalcast_core::handshake::{Handshake, Noise};
+use nalcast_core::secrets::Secrets;
 use nalcast_core::send::{Server, ServerConfig, ServerEvent};
 use shell_common::clock::{Clock, monotonic_ns};
+use shell_common::key::KeyError;
 use shell_common::output::CreateError;
 use shell_common::program::run_program;
 use shell_common::signals::shutdown_signal;
@@ -18,6 +20,7 @@ use crate::config::{Config, StatusPage};
 use crate::driver::{self, DriverError, ServerEnd, ServerHooks, ServerIo, ServerReport};
 use crate::framelog::FrameLog;
 use crate::http::StatusListener;
+use crate::invitation::Invitation;
 use crate::net::{ServerSocket, reachable_address};
 use crate::source::{self, SourceControl, SourceError, SourceHandle};
 
@@ -39,6 +42,9 @@ pub enum RunError {
         /// What the system says.
         source: io::Error,
     },
+    /// There is no key to let viewers in by.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The frame log cannot be opened.
     #[error(transparent)]
     FrameLog(#[from] CreateError),
@@ -88,10 +94,18 @@ async fn share(config: &Config) -> Result<(), RunError> {
     let shutdown = shutdown_signal().map_err(|source| RunError::System { what: "to hand over signals", source })?;
     let mut source = source::open(&config.source_config())?;
 
+    let mut secrets = Secrets::new(random_seed()?);
+    let invitation = Invitation::of(config, &mut secrets)?;
     let clock = Clock::start();
-    let server = new_server(config, &source, clock.now())?;
+    let server = new_server(config, &source, &invitation, secrets.bytes(), clock.now());
     let (board, snapshots) = StatusBoard::new(source.info.clone(), source.control.clone());
-    let announced = Announcement { config, source: &source, viewers_at: socket.local_addr(), page: &status_page };
+    let announced = Announcement {
+        invitation: &invitation,
+        config,
+        source: &source,
+        viewers_at: socket.local_addr(),
+        page: &status_page,
+    };
     announced.print();
     let start = |listener: StatusListener| listener.start(snapshots);
     let _status_server = status_page
@@ -120,21 +134,32 @@ fn listen_for_status(page: StatusPage) -> Result<Option<StatusListener>, RunErro
     StatusListener::bind(address).map(Some).map_err(|source| bind_error(address, "the status page", option, source))
 }
 
-fn new_server(config: &Config, source: &SourceHandle, now: Timestamp) -> Result<Server<Plain>, RunError> {
+fn random_seed() -> Result<[u8; 32], RunError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)
         .map_err(|error| RunError::System { what: "random numbers", source: io::Error::other(error) })?;
+    Ok(seed)
+}
+
+fn new_server(
+    config: &Config,
+    source: &SourceHandle,
+    invitation: &Invitation,
+    seed: [u8; 32],
+    now: Timestamp,
+) -> Server<Noise> {
     let config = ServerConfig {
         codec: source.info.codec,
         fps: u8::try_from(source.info.fps).unwrap_or(u8::MAX),
         answers_key_requests: source.info.live,
         viewers_max: config.max_viewers,
     };
-    Ok(Server::new(config, Plain::default(), seed, now))
+    Server::new(config, invitation.handshake(), seed, now)
 }
 
 /// What the user is told when everything is ready.
 struct Announcement<'a> {
+    invitation: &'a Invitation,
     config: &'a Config,
     source: &'a SourceHandle,
     viewers_at: io::Result<SocketAddr>,
@@ -145,18 +170,22 @@ impl Announcement<'_> {
     fn print(&self) {
         let local = self.viewers_at.as_ref().map_or(self.config.listen, |address| *address);
         let address = reachable_address(local);
-        let page = match self.page.as_ref().and_then(|listener| listener.local_addr().ok()) {
-            Some(address) => format!("; status at http://{address}/"),
-            None => String::new(),
-        };
-        let name = &self.source.info.name;
-        let text = format!(
-            "sharing {name}; watch with: shell-client nalcast://{address}{page}\n\
-             the traffic is not yet encrypted: anyone who can reach UDP port {} can watch\n",
-            address.port()
-        );
+        let mut text = Vec::new();
+        let stdout = io::stdout();
         // Nobody may be reading; that is no reason not to share.
-        let _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
+        let _ = self
+            .invitation
+            .print(&mut text, stdout.is_terminal(), address)
+            .and_then(|()| self.print_rest(&mut text))
+            .and_then(|()| stdout.lock().write_all(&text))
+            .and_then(|()| stdout.lock().flush());
+    }
+
+    fn print_rest(&self, text: &mut impl Write) -> io::Result<()> {
+        if let Some(address) = self.page.as_ref().and_then(|listener| listener.local_addr().ok()) {
+            writeln!(text, "status at http://{address}/")?;
+        }
+        writeln!(text, "sharing {}", self.source.info.name)
     }
 }
 
@@ -191,7 +220,7 @@ impl ServerHooks for Hooks {
         }
     }
 
-    fn observe<S: Seal>(&mut self, now: Timestamp, server: &Server<S>) {
+    fn observe<S: Handshake>(&mut self, now: Timestamp, server: &Server<S>) {
         self.board.update(now, server);
     }
 }

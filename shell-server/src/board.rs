@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nalcast_core::Timestamp;
-use nalcast_core::seal::Seal;
+use nalcast_core::handshake::Handshake;
 use nalcast_core::send::{LeaveReason, Server, ServerEvent, ServerStats, ViewerId, ViewerInfo, ViewerState};
 use tokio::sync::watch;
 
@@ -59,7 +59,7 @@ impl StatusBoard {
     }
 
     /// Publishes how the machine stands.
-    pub fn update<S: Seal>(&mut self, now: Timestamp, server: &Server<S>) {
+    pub fn update<S: Handshake>(&mut self, now: Timestamp, server: &Server<S>) {
         self.viewers.retain(|id, _| server.viewers().any(|viewer| viewer.id == *id));
         let viewers = server.viewers().map(|viewer| {
             self.viewers.entry(viewer.id).or_insert_with(|| ViewerRates::starting(now)).status(now, &viewer)

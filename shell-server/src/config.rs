@@ -45,6 +45,18 @@ pub struct Config {
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Viewers")]
     pub wait_viewers: usize,
 
+    /// Let in whoever has the key in this file, which only you may be able to read; without it a key is made for this run
+    #[arg(long, value_name = "PATH", conflicts_with = "open", help_heading = "Viewers")]
+    pub key_file: Option<PathBuf>,
+
+    /// Make a new key and put it in the key file first: whoever has the old one is locked out
+    #[arg(long, requires = "key_file", help_heading = "Viewers")]
+    pub new_key: bool,
+
+    /// Let anybody in who can reach the UDP port; the traffic is encrypted all the same
+    #[arg(long, help_heading = "Viewers")]
+    pub open: bool,
+
     /// TCP address of the status page, or `off`
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080", value_parser = parse_http)]
     #[arg(help_heading = "Observation")]
@@ -163,6 +175,9 @@ mod tests {
             listen: "0.0.0.0:4600".parse().unwrap(),
             max_viewers: 16,
             wait_viewers: 0,
+            key_file: None,
+            new_key: false,
+            open: false,
             http: StatusPage::At("127.0.0.1:8080".parse().unwrap()),
             frame_log: None,
         };
@@ -174,7 +189,7 @@ mod tests {
     fn every_option() {
         let config = parse(
             "--source file:a:b.h264 --region 640x480-8+16 --fps 60 --bitrate 2.5M --loop --listen [::]:1 \
-             --max-viewers 3 --wait-viewers 3 --http off --frame-log log.jsonl",
+             --max-viewers 3 --wait-viewers 3 --key-file k --new-key --http off --frame-log log.jsonl",
         );
         let expected = Config {
             source: SourceKind::File("a:b.h264".into()),
@@ -185,6 +200,9 @@ mod tests {
             listen: "[::]:1".parse().unwrap(),
             max_viewers: 3,
             wait_viewers: 3,
+            key_file: Some("k".into()),
+            new_key: true,
+            open: false,
             http: StatusPage::Off,
             frame_log: Some("log.jsonl".into()),
         };
@@ -217,6 +235,8 @@ mod tests {
             ("--http localhost", "127.0.0.1:8080"),
             ("--max-viewers 0", "1 to 1024"),
             ("--max-viewers 2 --wait-viewers 3", "--max-viewers 2"),
+            ("--open --key-file k", "--open"),
+            ("--new-key", "--key-file"),
             ("--nonsense", "--nonsense"),
         ];
         for (line, part) in table {

@@ -7,8 +7,8 @@ use core::net::SocketAddr;
 use core::pin::pin;
 use core::time::Duration;
 
+use nalcast_core::handshake::Handshake;
 use nalcast_core::limits::{BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX};
-use nalcast_core::seal::Seal;
 use nalcast_core::send::{Server, ServerEvent, ServerStats};
 use nalcast_core::{DatagramSocket, Timestamp};
 use shell_common::clock::Clock;
@@ -34,7 +34,7 @@ pub trait ServerHooks {
     /// Something happened to the viewers.
     fn event(&mut self, _event: &ServerEvent) {}
     /// Time to look at the machine: a few times a second, and when a viewer joins or leaves.
-    fn observe<S: Seal>(&mut self, _now: Timestamp, _server: &Server<S>) {}
+    fn observe<S: Handshake>(&mut self, _now: Timestamp, _server: &Server<S>) {}
 }
 
 /// The loop's connections to the rest of the program.
@@ -85,7 +85,7 @@ pub enum DriverError<E> {
 ///
 /// # Errors
 /// [`DriverError`] when the source or the socket fails. One datagram that cannot be sent is no failure.
-pub async fn run<D: DatagramSocket, S: Seal, H: ServerHooks>(
+pub async fn run<D: DatagramSocket, S: Handshake, H: ServerHooks>(
     socket: &D,
     server: Server<S>,
     clock: Clock,
@@ -139,7 +139,7 @@ enum Wake<E> {
     Source(Option<SourceEvent>),
 }
 
-struct Driver<'a, D: DatagramSocket, S, H> {
+struct Driver<'a, D: DatagramSocket, S: Handshake, H> {
     socket: &'a D,
     server: Server<S>,
     hooks: &'a mut H,
@@ -157,7 +157,7 @@ struct Driver<'a, D: DatagramSocket, S, H> {
     receive_errors: ReceiveErrors,
 }
 
-impl<'a, D: DatagramSocket, S: Seal, H: ServerHooks> Driver<'a, D, S, H> {
+impl<'a, D: DatagramSocket, S: Handshake, H: ServerHooks> Driver<'a, D, S, H> {
     fn new(socket: &'a D, server: Server<S>, hooks: &'a mut H, wait_viewers: usize, now: Timestamp) -> Self {
         let mut driver = Self {
             socket,

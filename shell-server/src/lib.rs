@@ -9,6 +9,7 @@ pub mod driver;
 pub mod encode;
 pub mod framelog;
 pub mod http;
+pub mod invitation;
 pub mod net;
 pub mod pipeline;
 pub mod source;

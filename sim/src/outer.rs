@@ -9,7 +9,6 @@ use std::rc::Rc;
 
 use nalcast_core::nal::Codec;
 use nalcast_core::recv::{Client, ClientConfig, ClientEvent, EndReason};
-use nalcast_core::seal::Plain;
 use nalcast_core::send::{Server, ServerConfig};
 use nalcast_core::{Rng, Timestamp};
 use shell_server::source::SourceEvent;
@@ -19,6 +18,7 @@ use tokio::time::Instant;
 use crate::check::{Made, SessionChecker, Violation};
 use crate::impaired::{Egress, ImpairedSocket, network};
 use crate::link::LinkConfig;
+use crate::plain::Plain;
 use crate::source::{SourceModel, SyntheticSource};
 
 const PORT: u16 = 4600;
@@ -195,7 +195,7 @@ async fn serve(shared: Rc<Shared>, egress: Egress, scenario: OuterScenario) -> H
     let config = ServerConfig { codec: Codec::H264, fps, answers_key_requests: true, viewers_max: 64 };
     let mut secret = [0; 32];
     Rng::new(scenario.seed ^ incarnation as u64).fork(9).fill(&mut secret);
-    let server = Server::new(config, Plain::default(), secret, clock.now());
+    let server = Server::new(config, Plain, secret, clock.now());
     let mut hooks = Hooks(key_wanted);
     let io = shell_server::driver::ServerIo { source: &mut source, hooks: &mut hooks, wait_viewers: 0 };
     shell_server::driver::run(&socket, server, clock, io, core::future::pending()).await?;
@@ -259,8 +259,9 @@ async fn view(shared: &Rc<Shared>, egress: &Egress, index: usize, seed: u64) -> 
     let socket = ImpairedSocket::bind(SocketAddr::from(([0, 0, 0, 0], 0)), egress).await?;
     let server = SocketAddr::from((turmoil::lookup("server"), PORT));
     let clock = shell_client::clock::Clock::start();
-    let client_seed = Rng::new(seed).fork(index as u64 + 100).next_u64();
-    let client = Client::new(ClientConfig { server, budget: None }, Plain::default(), client_seed, clock.now());
+    let mut client_seed = [0; 32];
+    Rng::new(seed).fork(index as u64 + 100).fill(&mut client_seed);
+    let client = Client::new(ClientConfig { server, budget: None }, Plain, client_seed, clock.now());
     let mut sink = Checked { shared: Rc::clone(shared), index, session: SessionChecker::default(), server: None };
     let outcome = shell_client::driver::run(&socket, client, clock, &mut sink, core::future::pending()).await?;
     if let Some(report) = shared.reports.borrow_mut().get_mut(index) {

@@ -3,11 +3,11 @@
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use nalcast_core::recv::{Abandoned, Client, ClientConfig, ClientEvent, ClientState, EndReason};
-use nalcast_core::seal::Plain;
 use nalcast_core::{Rng, Timestamp};
 
 use crate::check::{self, AddressChecker, Made, SessionChecker, Violation};
 use crate::link::{Link, LinkConfig};
+use crate::plain::Plain;
 use crate::trace::Trace;
 use crate::world::SERVER;
 
@@ -59,7 +59,9 @@ impl Viewer {
 
     pub(crate) fn start(&mut self, now: Timestamp, rng: &mut Rng) {
         let config = ClientConfig { server: SERVER, budget: None };
-        self.client = Some(Client::new(config, Plain::default(), rng.next_u64(), now));
+        let mut seed = [0; 32];
+        rng.fill(&mut seed);
+        self.client = Some(Client::new(config, Plain, seed, now));
     }
 
     /// Gone without a word.

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use nalcast_core::limits::{BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX};
 use nalcast_core::recv::ClientState;
-use nalcast_core::seal::Plain;
 use nalcast_core::send::{Server, ServerConfig, ServerEvent};
 use nalcast_core::{Rng, Timestamp, nal::Codec};
 
 use crate::check::{self, Made, Violation};
+use crate::plain::Plain;
 use crate::plan::{PlanStep, plan};
 use crate::report::{Failure, Report, ViewerReport};
 use crate::scenario::Scenario;
@@ -201,7 +201,7 @@ impl World {
         };
         let mut seed = [0; 32];
         self.rng.fill(&mut seed);
-        self.server = Some(Server::new(config, Plain::default(), seed, self.now));
+        self.server = Some(Server::new(config, Plain, seed, self.now));
         self.made.push(Made::default());
         // A new server's encoder begins with a key frame.
         self.source.request_key();

@@ -1,6 +1,8 @@
 //! The touching side of the I/O line, both halves: clock, signals, files, sockets and the frame of a program.
 
+pub mod cipher;
 pub mod clock;
+pub mod key;
 pub mod net;
 pub mod output;
 pub mod program;

@@ -10,9 +10,10 @@ use core::time::Duration;
 use bytes::Bytes;
 use memory::{Fault, MemorySocket, SERVER, pair};
 use nalcast_core::Timestamp;
+use nalcast_core::handshake::{Handshake, Noise};
 use nalcast_core::nal::Codec;
 use nalcast_core::recv::{Client, ClientConfig, ClientEvent, EndReason};
-use nalcast_core::seal::{Plain, Seal};
+use nalcast_core::seal::Aead;
 use nalcast_core::send::{LeaveReason, Server, ServerConfig, ServerEvent};
 use shell_client::driver::{ClientOutcome, Sink, Word};
 use shell_server::driver::{DriverError, ServerEnd, ServerHooks, ServerIo, ServerReport};
@@ -62,7 +63,7 @@ impl ServerHooks for Hooks<'_> {
         self.note(|told| told.events.push(*event));
     }
 
-    fn observe<S: Seal>(&mut self, now: Timestamp, server: &Server<S>) {
+    fn observe<S: Handshake>(&mut self, now: Timestamp, server: &Server<S>) {
         self.note(|told| told.observed.push((now, server.viewer_count())));
         self.note(|told| assert!(told.observed.len() < 10_000, "the loop spins"));
     }
@@ -115,7 +116,7 @@ async fn serve(
 ) -> Result<ServerReport, DriverError<std::io::Error>> {
     let clock = shell_server::clock::Clock::start();
     let config = ServerConfig { codec: Codec::H264, fps: 30, answers_key_requests: true, viewers_max: 4 };
-    let server = Server::new(config, Plain::default(), [7; 32], clock.now());
+    let server = Server::new(config, Noise::open(Aead::Aes128Gcm), [7; 32], clock.now());
     let mut hooks = Hooks { told: Some(told) };
     let io = ServerIo { source: &mut source, hooks: &mut hooks, wait_viewers: 1 };
     timeout(LONG, shell_server::driver::run(socket, server, clock, io, shutdown)).await.expect("the server hangs")
@@ -132,7 +133,7 @@ async fn try_watch(
 ) -> Result<ClientOutcome, shell_client::driver::DriverError<std::io::Error>> {
     let clock = shell_client::clock::Clock::start();
     let config = ClientConfig { server: SERVER.parse().unwrap(), budget: None };
-    let client = Client::new(config, Plain::default(), 11, clock.now());
+    let client = Client::new(config, Noise::open(Aead::Aes128Gcm), [11; 32], clock.now());
     timeout(LONG, shell_client::driver::run(socket, client, clock, sink, shutdown)).await.expect("the viewer hangs")
 }
 

@@ -5,13 +5,14 @@ use core::time::Duration;
 
 use nalcast_core::limits::{AMPLIFICATION_FACTOR_MAX, BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX};
 use nalcast_core::recv::{Client, ClientConfig};
-use nalcast_core::seal::{Channel, Direction, Plain, Seal};
+use nalcast_core::seal::{Channel, Direction};
 use nalcast_core::send::Server;
 use nalcast_core::wire::Writer;
 use nalcast_core::wire::control::Control;
 use nalcast_core::{Rng, Timestamp};
 
 use super::canonical;
+use super::world::plain::{Plain, PlainSeal};
 use super::world::{Kind, World, server_address, server_config};
 
 /// Shows the input to all that read datagrams.
@@ -35,7 +36,7 @@ pub fn datagram(data: &[u8]) {
 fn strangers_get_little(data: &[u8]) {
     let now = Timestamp::from_millis(1_000);
     let stranger = SocketAddr::from(([192, 0, 2, 7], 700));
-    let mut server = Server::new(server_config(), Plain::default(), [3; 32], now);
+    let mut server = Server::new(server_config(), Plain, [3; 32], now);
     let mut buf = vec![0; BURST_DATAGRAMS_MAX * DATAGRAM_BYTES_MAX];
     let mut answered = 0;
     server.handle_datagram(now, stranger, &mut data.to_vec());
@@ -55,7 +56,7 @@ fn strangers_get_little(data: &[u8]) {
 
 fn a_connecting_viewer_survives(data: &[u8]) {
     let now = Timestamp::from_millis(1_000);
-    let mut client = Client::new(ClientConfig { server: server_address(), budget: None }, Plain::default(), 1, now);
+    let mut client = Client::new(ClientConfig { server: server_address(), budget: None }, Plain, [1; 32], now);
     let mut buf = [0; DATAGRAM_BYTES_MAX];
     assert!(client.poll_transmit(now, &mut buf).is_some());
     // The attempt's own nonce, so that an answer is an answer.
@@ -98,11 +99,11 @@ fn an_authentic_peer_may_say_it(data: &[u8]) {
 }
 
 /// A channel that goes on where the session's own stands, far enough ahead not to be mistaken for it.
-fn authentic(world: &World, to_server: bool) -> (Channel<Plain>, Option<u32>) {
+fn authentic(world: &World, to_server: bool) -> (Channel<PlainSeal>, Option<u32>) {
     let said = world.log.iter().find(|datagram| datagram.to_server && datagram.bytes[0] & 0x80 != 0);
     let id = said.and_then(|datagram| datagram.bytes.get(3..7)?.try_into().ok()).map(u32::from_be_bytes);
-    let seal = Plain::default().for_session(id.unwrap_or_default());
-    let mut channel = Channel::new(seal, if to_server { Direction::ToServer } else { Direction::ToViewer });
+    let seals = PlainSeal::of_session(id.unwrap_or_default());
+    let mut channel = Channel::new(seals, if to_server { Direction::ToServer } else { Direction::ToViewer });
     for _ in 0..500 {
         channel.seal(None, &mut [0; 32], |writer| writer.u8(0x80));
     }

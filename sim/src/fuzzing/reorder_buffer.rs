@@ -5,14 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use nalcast_core::handshake::{Handshake, Proposal};
 use nalcast_core::nal::Codec;
 use nalcast_core::recv::{Client, ClientConfig, ClientEvent};
-use nalcast_core::seal::{Channel, Direction, Plain, Seal};
+use nalcast_core::seal::{Channel, Direction};
+use nalcast_core::secrets::Secrets;
 use nalcast_core::wire::control::Control;
-use nalcast_core::wire::long::{Long, SessionParameters};
+use nalcast_core::wire::long::{CONTEXT_BYTES_MAX, INIT_BYTES, Long, SessionParameters};
 use nalcast_core::wire::media::{FragmentHeader, FrameHeader};
 use nalcast_core::wire::{Writer, frame_id_low};
 use nalcast_core::{Timestamp, limits};
+
+use super::world::plain::{Plain, PlainSeal};
 
 const SERVER: SocketAddr = SocketAddr::new(core::net::IpAddr::V4(core::net::Ipv4Addr::LOCALHOST), 9000);
 const CONNECTION_ID: u32 = 1;
@@ -76,7 +80,7 @@ struct Run {
     choice: u8,
     now: Timestamp,
     client: Client<Plain>,
-    server: Channel<Plain>,
+    server: Channel<PlainSeal>,
     /// Which fragments of a frame were delivered.
     delivered: BTreeMap<u64, BTreeSet<usize>>,
     released: BTreeSet<u64>,
@@ -88,24 +92,24 @@ struct Run {
 impl Run {
     fn new(choice: u8) -> Self {
         let now = Timestamp::from_millis(1_000);
-        let mut client = Client::new(ClientConfig { server: SERVER, budget: None }, Plain::default(), 1, now);
+        let mut client = Client::new(ClientConfig { server: SERVER, budget: None }, Plain, [1; 32], now);
         let mut buf = [0; 1_500];
         client.poll_transmit(now, &mut buf).expect("INIT");
-        let nonce = buf.get(6..14).and_then(|nonce| nonce.try_into().ok()).expect("a nonce");
-        let parameters =
-            SessionParameters { aead: 0, frame_bytes_max: 0, server_time_us: 0, newest_frame: 0 }.to_bytes();
-        let clear = Long::Accept { nonce, connection_id: CONNECTION_ID, handshake: &[], sealed: &[] };
-        let clear_len = clear.write(&mut buf).expect("it fits");
-        let len = clear_len + parameters.len() + Plain::TAG_BYTES;
-        let (header, sealed) = buf[..len].split_at_mut(clear_len);
-        sealed[..parameters.len()].copy_from_slice(&parameters);
-        Plain::default().seal(Direction::ToViewer, 0, header, sealed);
+        let Ok(Long::Init(init)) = Long::parse(&buf[..INIT_BYTES]) else { panic!("INIT") };
+        let (nonce, mut context) = (init.nonce, [0; CONTEXT_BYTES_MAX]);
+        let proposal = Proposal { message: &[], ciphers: 0, connection_id: CONNECTION_ID };
+        let parameters = SessionParameters { frame_bytes_max: 0, server_time_us: 0, newest_frame: 0 };
+        let response =
+            Plain.respond(&mut Secrets::new([2; 32]), init.context(&mut context), proposal, &parameters.to_bytes());
+        let (seals, response) = response.expect("a response");
+        let accept = Long::Accept { nonce, connection_id: CONNECTION_ID, handshake: response.as_bytes() };
+        let len = accept.write(&mut buf).expect("it fits");
         client.handle_datagram(now, SERVER, &mut buf[..len]);
         let mut run = Self {
             choice,
             now,
             client,
-            server: Channel::new(Plain::default().for_session(CONNECTION_ID), Direction::ToViewer),
+            server: Channel::new(seals, Direction::ToViewer),
             delivered: BTreeMap::new(),
             released: BTreeSet::new(),
             given_up: BTreeSet::new(),
