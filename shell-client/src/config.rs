@@ -96,16 +96,27 @@ fn without_key(error: clap::Error) -> clap::Error {
     clap::Error::raw(error.kind(), shown.strip_prefix("error: ").unwrap_or(&shown).to_owned())
 }
 
-/// A text with `...` in the place of whatever follows the `#` of an address; nothing if there is no such thing in it.
+/// A text with `...` in the place of the keys in its addresses; nothing if there is none.
 fn hide_keys(text: &str) -> Option<String> {
-    let mut parts = text.split('#');
+    let mut parts = text.split("nalcast://");
     let mut shown = parts.next()?.to_owned();
     let mut is_changed = false;
     for part in parts {
-        let end = part.find(|c: char| c.is_whitespace() || "'\"`".contains(c)).unwrap_or(part.len());
-        shown.push_str("#...");
-        shown.push_str(&part[end..]);
-        is_changed = true;
+        let end = part.find(|c: char| c.is_whitespace() || "'\"`>".contains(c)).unwrap_or(part.len());
+        let (address, rest) = part.split_at(end);
+        let (address, key) = address.split_once('#').map_or((address, None), |(address, key)| (address, Some(key)));
+        shown.push_str("nalcast://");
+        shown.push_str(address);
+        // The name of the argument itself is no secret.
+        match key {
+            Some("KEY") => shown.push_str("#KEY"),
+            Some(_) => {
+                shown.push_str("#...");
+                is_changed = true;
+            }
+            None => {}
+        }
+        shown.push_str(rest);
     }
     is_changed.then_some(shown)
 }
@@ -123,6 +134,20 @@ mod tests {
     fn parse(line: &str) -> Result<Config, String> {
         let arguments = core::iter::once("shell-client").chain(line.split_whitespace());
         Config::parse_command_line(arguments).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn messages_show_no_key() {
+        let key = "-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s";
+        let address = format!("nalcast://h#{key}");
+        for line in [format!("{address}x"), format!("{address} {address}"), format!("--bad {address} {address}x")] {
+            let error = parse(&line).unwrap_err();
+            assert!(!error.contains("-_v7"), "{line}: {error}");
+        }
+        let error = parse(&format!("{address} --key-file k")).unwrap_err();
+        assert!(error.contains("two keys") && !error.contains(key), "{error}");
+        let error = parse("nalcast://h#secret").unwrap_err();
+        assert!(error.contains("'nalcast://h#...'") && error.contains("<nalcast://HOST:PORT#KEY>"), "{error}");
     }
 
     #[test]

@@ -19,8 +19,8 @@ fn picture(name: &str) -> std::path::PathBuf {
 /// A server with a status page, its address for viewers, and the page's.
 fn server() -> (Process, String, String) {
     let arguments = ["--source", "pattern", "--http", "127.0.0.1:0"];
-    let (server, url) = Process::server(&arguments, None);
-    let ready = server.seen.last().expect("a line");
+    let (mut server, url) = Process::server(&arguments, None);
+    let ready = server.line_with("status at ");
     let page = ready.split_once("status at ").expect("the page's address").1.to_owned();
     (server, url, page)
 }

@@ -166,10 +166,44 @@ fn signals_end_each_side_in_order_with_whole_files() {
 }
 
 #[test]
+fn only_who_has_the_key_watches() {
+    let Some(_turn) = turn() else { return };
+    let directory = TempDir::new().expect("a directory");
+    let path = directory.path().join("key");
+    let arguments = ["--source", "pattern", "--http", "off", "--listen", "127.0.0.1:0", "--new-key", "--key-file"];
+    let mut server = Process::start("shell-server", &[&arguments[..], &[text(&path)]].concat(), None);
+    let ready = server.line_with("nalcast://");
+    let url = ready.split(' ').find(|word| word.starts_with("nalcast://")).expect("an address");
+    let key = fs::read_to_string(&path).expect("the key");
+    assert!(!server.seen.iter().any(|line| line.contains(key.trim())), "{:#?}", server.seen);
+
+    let mut invited = Process::start("shell-client", &[url, "--headless", "--key-file", text(&path)], None);
+    invited.line_with("first picture");
+    let with_key = format!("{url}#{}", key.trim());
+    let mut invited_too = Process::start("shell-client", &[&with_key, "--headless"], None);
+    invited_too.line_with("first picture");
+
+    let mut stranger = Process::start("shell-client", &[url, "--headless"], None);
+    assert!(!stranger.end().success());
+    assert!(stranger.seen.iter().any(|line| line.contains("without its key")), "{:#?}", stranger.seen);
+    // Whoever has another key hears nothing at all.
+    let other = format!("{url}#{}", "A".repeat(43));
+    let mut guessing = Process::start("shell-client", &[&other, "--headless", "--duration", "2"], None);
+    assert!(!guessing.end().success());
+    assert!(!guessing.seen.iter().any(|line| line.contains("first picture")), "{:#?}", guessing.seen);
+    for client in [&mut invited, &mut invited_too] {
+        client.signal("INT");
+        assert!(client.end().success());
+        assert!(!client.seen.iter().any(|line| line.contains(key.trim())), "{:#?}", client.seen);
+    }
+}
+
+#[test]
 fn the_status_page_names_the_viewer() {
     let Some(_turn) = turn() else { return };
-    let (server, url) = pattern();
-    let page = server.seen.last().and_then(|line| line.split("http://").nth(1)).expect("a status address");
+    let (mut server, url) = pattern();
+    let ready = server.line_with("status at ");
+    let page = ready.split("http://").nth(1).expect("a status address");
     let address = page.split('/').next().expect("a part").to_owned();
     let mut client = Process::start("shell-client", &[&url, "--headless"], None);
     client.line_with("first picture");
@@ -185,7 +219,7 @@ fn the_status_page_names_the_viewer() {
     let health = get("/healthz");
     assert!(health.starts_with("HTTP/1.1 200 OK\r\n") && health.ends_with("\r\n\r\nok\n"), "{health}");
     let page = get("/");
-    assert!(page.contains("Viewers (1)") && page.contains("not yet encrypted"), "{page}");
+    assert!(page.contains("Viewers (1)") && page.contains("Anybody who can reach"), "{page}");
     assert!(get("/nothing").starts_with("HTTP/1.1 404 "));
 }
 

@@ -98,7 +98,8 @@ async fn share(config: &Config) -> Result<(), RunError> {
     let invitation = Invitation::of(config, &mut secrets)?;
     let clock = Clock::start();
     let server = new_server(config, &source, &invitation, secrets.bytes(), clock.now());
-    let (board, snapshots) = StatusBoard::new(source.info.clone(), source.control.clone());
+    let (board, snapshots) =
+        StatusBoard::new(matches!(invitation, Invitation::Open), source.info.clone(), source.control.clone());
     let announced = Announcement {
         invitation: &invitation,
         config,

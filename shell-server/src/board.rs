@@ -19,6 +19,7 @@ const RATE_PERIOD: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct StatusBoard {
     snapshots: watch::Sender<Arc<StatusSnapshot>>,
+    is_open: bool,
     source: SourceInfo,
     control: SourceControl,
     captured: Rate,
@@ -29,12 +30,13 @@ pub struct StatusBoard {
 }
 
 impl StatusBoard {
-    /// A board that tells about a source, and where its snapshots appear.
+    /// A board that tells about a source, and whether anybody is let in, and where its snapshots appear.
     #[must_use]
-    pub fn new(source: SourceInfo, control: SourceControl) -> (Self, StatusReceiver) {
+    pub fn new(is_open: bool, source: SourceInfo, control: SourceControl) -> (Self, StatusReceiver) {
         let (snapshots, receiver) = watch::channel(Arc::default());
         let board = Self {
             snapshots,
+            is_open,
             source,
             control,
             captured: Rate::default(),
@@ -70,6 +72,7 @@ impl StatusBoard {
         let totals = self.totals(&server.stats());
         self.snapshots.send_replace(Arc::new(StatusSnapshot {
             source: self.source.name.clone(),
+            is_open: self.is_open,
             codec: self.source.codec.to_string(),
             width,
             height,

@@ -78,11 +78,11 @@ impl Invitation {
 /// Draws the address for telephones and other cameras. One that is too long for a code is not drawn.
 fn write_qr_code(out: &mut impl Write, text: &str) -> io::Result<()> {
     let Ok(code) = qrcode::QrCode::new(text.as_bytes()) else { return Ok(()) };
-    // Light modules are drawn: terminals are dark, and cameras want a light border.
+    // The light modules are the ones that are drawn: most terminals are dark, and cameras want a light border.
     let picture = code
         .render::<qrcode::render::unicode::Dense1x2>()
-        .dark_color(qrcode::render::unicode::Dense1x2::Dark)
-        .light_color(qrcode::render::unicode::Dense1x2::Light)
+        .dark_color(qrcode::render::unicode::Dense1x2::Light)
+        .light_color(qrcode::render::unicode::Dense1x2::Dark)
         .build();
     writeln!(out, "{picture}")
 }

@@ -14,6 +14,8 @@ pub type StatusReceiver = watch::Receiver<Arc<StatusSnapshot>>;
 pub struct StatusSnapshot {
     /// What is shared: a screen, a pattern, a file; as the user named it.
     pub source: String,
+    /// Whether anybody is let in; otherwise only who has the key.
+    pub is_open: bool,
     /// The codec of the stream, as users know it.
     pub codec: String,
     /// Width of the picture in pixels; 0 while unknown.

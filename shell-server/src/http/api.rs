@@ -16,7 +16,7 @@ pub(super) fn status_json(status: &StatusSnapshot) -> String {
 #[derive(Serialize)]
 struct Status<'a> {
     uptime_seconds: f64,
-    encrypted: bool,
+    access: &'static str,
     source: Source<'a>,
     viewers: Vec<Viewer>,
     totals: Counters,
@@ -91,7 +91,7 @@ impl<'a> Status<'a> {
         let known = |pixels: u32| (pixels > 0).then_some(pixels);
         Self {
             uptime_seconds: rounded(status.uptime.as_secs_f64(), 1000.0),
-            encrypted: false,
+            access: if status.is_open { "open" } else { "key" },
             source: Source {
                 name: &status.source,
                 codec: &status.codec,

@@ -25,10 +25,11 @@ fn write_page(out: &mut String, status: &StatusSnapshot) -> fmt::Result {
         rest.split_once("{{").and_then(|(before, place)| Some((before, place.split_once("}}")?)))
     {
         out.push_str(before);
-        if name == "rows" {
-            write_rows(out, &status.viewers)?;
-        } else {
-            write!(out, "{}", Escaped(&field(name, status)))?;
+        match name {
+            "rows" => write_rows(out, &status.viewers)?,
+            "notice" if status.is_open => out.push_str(NOTICE_OPEN),
+            "notice" => {}
+            _ => write!(out, "{}", Escaped(&field(name, status)))?,
         }
         rest = after;
     }
@@ -110,6 +111,9 @@ fn cells(viewer: &ViewerStatus) -> [(&'static str, String); COLUMNS] {
         ("Waiting", bytes(viewer.queue_bytes)),
     ]
 }
+
+/// What stands on the page of a server that lets anybody in.
+const NOTICE_OPEN: &str = "<p class=\"warning\"><strong>Open.</strong> Anybody who can reach this server may watch, as --open asks for.</p>\n";
 
 const UNKNOWN: &str = "–";
 
@@ -211,7 +215,6 @@ mod tests {
             ">1.2 kB<",
             ">[2001:db8::1]:9<",
             "data-label=\"Loss\">–<",
-            "not yet encrypted",
             "5.1 MB in 4300 datagrams",
             "6 malformed, 8 of no session, 11 forged, 14 repeated",
             "5 by themselves, 3 silent, 2 replaced, 1 closed",
@@ -220,6 +223,9 @@ mod tests {
         }
         assert!(!page.contains("{{"), "{page}");
         assert!(render(&StatusSnapshot::default()).contains("Nobody is watching."));
+        assert!(!page.contains("Anybody"));
+        let open = StatusSnapshot { is_open: true, ..StatusSnapshot::default() };
+        assert!(render(&open).contains("Anybody who can reach this server may watch"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::status::{RefusedDatagrams, StatusSnapshot, Totals, ViewerStatus, View
 pub(super) fn two_viewers() -> StatusSnapshot {
     StatusSnapshot {
         source: "<script>alert(\"1\")</script>&'".into(),
+        is_open: false,
         codec: "H.264".into(),
         width: 1920,
         height: 1080,
