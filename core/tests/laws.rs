@@ -1,5 +1,8 @@
 //! Safety on any link and with any input, and recovery once the link is good again.
 
+#[path = "../../sim/src/plain.rs"]
+#[allow(unreachable_pub, reason = "the simulator, where the file belongs, makes it public")]
+mod plain;
 mod world;
 
 use proptest::collection::vec;

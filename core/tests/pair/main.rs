@@ -1,5 +1,8 @@
 //! Server and viewers together over a link in virtual time.
 
+#[path = "../../../sim/src/plain.rs"]
+#[allow(unreachable_pub, reason = "the simulator, where the file belongs, makes it public")]
+mod plain;
 #[path = "../world/mod.rs"]
 mod world;
 

@@ -9,7 +9,7 @@ use nalcast_core::wire::control::{Control, Messages};
 use nalcast_core::wire::feedback::Feedback;
 use nalcast_core::wire::sealed::{TO_SERVER_BYTES, TO_VIEWER_BYTES};
 
-use super::plain::PlainSeal;
+use super::PlainSeal;
 use super::{Datagram, Kind, World, server_config};
 
 pub(crate) const MS: Duration = Duration::from_millis(1);

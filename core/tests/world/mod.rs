@@ -5,9 +5,6 @@
 pub(crate) mod look;
 pub(crate) mod ops;
 pub(crate) mod oracle;
-#[path = "../../../sim/src/plain.rs"]
-#[allow(unreachable_pub, reason = "the simulator, where the file belongs, makes it public")]
-pub(crate) mod plain;
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -20,7 +17,7 @@ use nalcast_core::recv::{Client, ClientConfig, ClientEvent};
 use nalcast_core::send::{AccessUnitRefused, Server, ServerConfig, ServerEvent};
 use nalcast_core::{Timestamp, Transmit};
 
-pub(crate) use plain::Plain;
+pub(crate) use super::plain::{Plain, PlainSeal};
 
 pub(crate) use oracle::{Kind, Oracle, Source, unit};
 

@@ -12,8 +12,8 @@ use nalcast_core::wire::control::Control;
 use nalcast_core::{Rng, Timestamp};
 
 use super::canonical;
-use super::world::plain::{Plain, PlainSeal};
 use super::world::{Kind, World, server_address, server_config};
+use crate::plain::{Plain, PlainSeal};
 
 /// Shows the input to all that read datagrams.
 ///

@@ -8,5 +8,7 @@ pub mod session;
 
 #[path = "../../../core/tests/canonical/mod.rs"]
 mod canonical;
+use crate::plain;
+
 #[path = "../../../core/tests/world/mod.rs"]
 mod world;

@@ -16,7 +16,7 @@ use nalcast_core::wire::media::{FragmentHeader, FrameHeader};
 use nalcast_core::wire::{Writer, frame_id_low};
 use nalcast_core::{Timestamp, limits};
 
-use super::world::plain::{Plain, PlainSeal};
+use crate::plain::{Plain, PlainSeal};
 
 const SERVER: SocketAddr = SocketAddr::new(core::net::IpAddr::V4(core::net::Ipv4Addr::LOCALHOST), 9000);
 const CONNECTION_ID: u32 = 1;
