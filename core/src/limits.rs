@@ -45,6 +45,8 @@ pub const HALF_OPEN_PERIOD: Duration = Duration::from_secs(10);
 /// How long a half-open handshake keeps its place against another one of its address: time for its owner to
 /// confirm it, so that viewers behind one address do not push each other out.
 pub const HALF_OPEN_GRACE: Duration = Duration::from_secs(1);
+/// Accepted handshakes that are remembered, lest a recorded one be accepted again.
+pub const SEEN_HANDSHAKES_MAX: usize = 4096;
 /// Bytes sent to an address that has proved nothing, per byte received from it (RFC 9000 §8).
 pub const AMPLIFICATION_FACTOR_MAX: usize = 3;
 /// How often the secret behind address cookies changes; the previous one stays good for as long.

@@ -109,6 +109,7 @@ impl StatusBoard {
             viewers_joined: stats.viewers_joined,
             viewers_left: self.left,
             viewers_refused: stats.viewers_refused,
+            handshakes_refused: stats.handshakes_refused,
         }
     }
 }

@@ -103,6 +103,8 @@ pub struct Totals {
     pub viewers_left: ViewersLeft,
     /// Viewers turned away because there was no place.
     pub viewers_refused: u64,
+    /// Attempts to join without the right key, or with a recorded message.
+    pub handshakes_refused: u64,
 }
 
 /// Received datagrams that were of no use, by the reason.

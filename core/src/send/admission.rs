@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 use core::net::SocketAddr;
 
 use super::cookie::Cookies;
+use super::seen::Seen;
 use super::server::Server;
 use super::state::ViewerInput;
 use super::viewer::{Accepted, Viewer, ViewerId};
@@ -38,13 +39,14 @@ pub(super) struct Door {
     cookies: Cookies,
     answers: VecDeque<Answer>,
     next_id: u64,
+    seen: Seen,
 }
 
 impl Door {
     pub(super) fn new(now: Timestamp, seed: [u8; 32]) -> Self {
         let mut secrets = Secrets::new(seed);
         let cookies = Cookies::new(now, &mut secrets);
-        Self { secrets, cookies, answers: VecDeque::with_capacity(ANSWERS_MAX), next_id: 1 }
+        Self { secrets, cookies, answers: VecDeque::with_capacity(ANSWERS_MAX), next_id: 1, seen: Seen::default() }
     }
 
     pub(super) fn poll_transmit(&mut self, buf: &mut [u8]) -> Option<Transmit> {
@@ -104,6 +106,10 @@ impl<H: Handshake> Server<H> {
             self.door.answer(from, &accept);
             return;
         }
+        if self.door.seen.contains(&nonce) {
+            self.stats.handshakes_refused += 1;
+            return;
+        }
         if let Some(code) = self.refusal() {
             self.stats.viewers_refused += 1;
             self.door.answer(from, &Long::Reject { nonce, code });
@@ -143,15 +149,15 @@ impl<H: Handshake> Server<H> {
         let proposal = Proposal { message: init.handshake, ciphers: init.ciphers, connection_id };
         let mut context = [0; CONTEXT_BYTES_MAX];
         let (context, parameters) = (init.context(&mut context), self.parameters(now).to_bytes());
-        let is_right = init.auth == self.handshake.auth().to_wire();
         let response = self.handshake.respond(&mut self.door.secrets, context, proposal, &parameters);
-        let Some((seals, response)) = response.filter(|_| is_right) else {
+        let Some((seals, response)) = response else {
             self.stats.handshakes_refused += 1;
             return None;
         };
         if let Some(index) = evicted {
             self.remove(index, ViewerInput::Expired, None);
         }
+        self.door.seen.insert(now, init.nonce);
         let id = ViewerId(self.door.next_id);
         self.door.next_id += 1;
         let accepted = Accepted { connection_id, nonce: init.nonce, accept: response };

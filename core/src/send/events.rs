@@ -129,7 +129,7 @@ pub struct ServerStats {
     pub datagrams_sent: u64,
     /// Bytes of those, UDP payload.
     pub bytes_sent: u64,
-    /// INITs of viewers that did not prove their right; nobody answered.
+    /// INITs that did not prove the right to watch, or were used before; nobody answered.
     pub handshakes_refused: u64,
     /// INITs answered by RETRY.
     pub retries_sent: u64,

@@ -14,6 +14,7 @@ mod pacer;
 mod packetizer;
 mod queue;
 mod schedule;
+mod seen;
 mod sent;
 mod server;
 mod sessions;

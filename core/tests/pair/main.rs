@@ -6,6 +6,7 @@ mod plain;
 #[path = "../world/mod.rs"]
 mod world;
 
+mod admission;
 mod isolation;
 mod joining;
 mod loss;

@@ -68,6 +68,7 @@ struct Counters {
     viewers_joined: u64,
     viewers_left: Left,
     viewers_refused: u64,
+    handshakes_refused: u64,
 }
 
 #[derive(Serialize)]
@@ -157,6 +158,7 @@ impl Counters {
                 closed: left.closed,
             },
             viewers_refused: totals.viewers_refused,
+            handshakes_refused: totals.handshakes_refused,
         }
     }
 }

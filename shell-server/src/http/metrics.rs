@@ -79,6 +79,8 @@ fn register_viewers(viewers: &mut Registry, status: &StatusSnapshot) {
     let totals = &status.totals;
     viewers.register("joined", "Viewers that joined", ConstCounter::new(totals.viewers_joined));
     viewers.register("turned_away", "Viewers for whom there was no place", ConstCounter::new(totals.viewers_refused));
+    let without_key = ConstCounter::new(totals.handshakes_refused);
+    viewers.register("refused_handshakes", "Attempts to join without the key", without_key);
     let left = &totals.viewers_left;
     let reasons = by_reason([
         ("said_so", left.said_so),

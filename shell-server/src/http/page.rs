@@ -74,7 +74,9 @@ fn field(name: &str, status: &StatusSnapshot) -> String {
                 by.said_so, by.silent, by.replaced, by.closed
             )
         }
-        "turned_away" => totals.viewers_refused.to_string(),
+        "turned_away" => {
+            format!("{} for want of room, {} without the key", totals.viewers_refused, totals.handshakes_refused)
+        }
         _ => {
             debug_assert!(false, "the page names a field that is not there: {name}");
             String::new()
@@ -218,6 +220,7 @@ mod tests {
             "5.1 MB in 4300 datagrams",
             "6 malformed, 8 of no session, 11 forged, 14 repeated",
             "5 by themselves, 3 silent, 2 replaced, 1 closed",
+            "13 for want of room, 17 without the key",
         ] {
             assert!(page.contains(text), "{text}: {page}");
         }

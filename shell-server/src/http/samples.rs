@@ -49,6 +49,7 @@ pub(super) fn two_viewers() -> StatusSnapshot {
             viewers_joined: 12,
             viewers_left: ViewersLeft { said_so: 5, silent: 3, replaced: 2, closed: 1 },
             viewers_refused: 13,
+            handshakes_refused: 17,
         },
     }
 }

@@ -47,7 +47,8 @@ const FIELDS = {
   joined: ({ totals }) => String(totals.viewers_joined),
   left: ({ totals: { viewers_left: by } }) =>
     `${by.said_so} by themselves, ${by.silent} silent, ${by.replaced} replaced, ${by.closed} closed`,
-  turned_away: ({ totals }) => String(totals.viewers_refused),
+  turned_away: ({ totals }) =>
+    `${totals.viewers_refused} for want of room, ${totals.handshakes_refused} without the key`,
 };
 
 const CHARTS = {
