@@ -69,6 +69,17 @@ pub const SKIP_RANGES_MAX: usize = 320;
 /// Answers to one kind of control message that wait for one viewer.
 pub const CONTROL_RETRANSMIT_MAX: usize = 8;
 
+// --- Keys ------------------------------------------------------------------------------------------------
+
+/// Datagrams after which a direction gets new keys, half of what AES-GCM is safe for (RFC 9001 §6.6).
+pub const KEY_DATAGRAMS: u64 = 1 << 22;
+/// Datagrams that are sealed with the same keys at most, should the peer never acknowledge them.
+pub const KEY_DATAGRAMS_MAX: u64 = 1 << 23;
+/// Time after which a direction gets new keys.
+pub const KEY_PERIOD: Duration = Duration::from_secs(600);
+/// Old keys are kept for so many times the wait for an answer.
+pub const KEY_KEEP_TIMEOUTS: u32 = 3;
+
 // --- Membership ------------------------------------------------------------------------------------------
 
 /// A viewer that is silent for this long is sent no media.

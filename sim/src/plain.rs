@@ -18,6 +18,7 @@ pub struct Plain;
 pub struct PlainSeal {
     connection_id: u32,
     direction: Direction,
+    phase: u64,
 }
 
 impl PlainSeal {
@@ -25,9 +26,17 @@ impl PlainSeal {
     #[must_use]
     pub const fn of_session(connection_id: u32) -> Seals<Self> {
         Seals {
-            to_viewer: Self { connection_id, direction: Direction::ToViewer },
-            to_server: Self { connection_id, direction: Direction::ToServer },
+            to_viewer: Self { connection_id, direction: Direction::ToViewer, phase: 0 },
+            to_server: Self { connection_id, direction: Direction::ToServer, phase: 0 },
         }
+    }
+}
+
+impl PlainSeal {
+    fn checksum(&self, packet_number: u64, header: &[u8], plaintext: &[u8]) -> [u8; TAG_BYTES] {
+        // Both are small: one number tells them all apart.
+        let place = self.phase << 1 | u64::from(self.direction == Direction::ToViewer);
+        checksum(self.connection_id, place, packet_number, header, plaintext)
     }
 }
 
@@ -36,22 +45,26 @@ impl Seal for PlainSeal {
 
     fn seal(&self, packet_number: u64, header: &[u8], body: &mut [u8]) {
         let (plaintext, tag) = body.split_at_mut(body.len().saturating_sub(TAG_BYTES));
-        let sum = checksum(self.connection_id, self.direction == Direction::ToViewer, packet_number, header, plaintext);
+        let sum = self.checksum(packet_number, header, plaintext);
         tag.iter_mut().zip(sum).for_each(|(to, from)| *to = from);
     }
 
     fn open(&self, packet_number: u64, header: &[u8], body: &mut [u8]) -> Result<usize, Forged> {
         let plaintext_len = body.len().checked_sub(TAG_BYTES).ok_or(Forged)?;
         let (plaintext, tag) = body.split_at(plaintext_len);
-        let sum = checksum(self.connection_id, self.direction == Direction::ToViewer, packet_number, header, plaintext);
+        let sum = self.checksum(packet_number, header, plaintext);
         if tag == sum { Ok(plaintext_len) } else { Err(Forged) }
+    }
+
+    fn next_phase(&self) -> Option<Self> {
+        Some(Self { phase: self.phase + 1, ..*self })
     }
 }
 
-fn checksum(connection_id: u32, is_to_viewer: bool, packet_number: u64, header: &[u8], text: &[u8]) -> [u8; TAG_BYTES] {
+fn checksum(connection_id: u32, place: u64, packet_number: u64, header: &[u8], text: &[u8]) -> [u8; TAG_BYTES] {
     let mut hasher = SipHasher13::new();
     hasher.write_u32(connection_id);
-    hasher.write_u8(u8::from(is_to_viewer));
+    hasher.write_u64(place);
     hasher.write_u64(packet_number);
     hasher.write_u64(header.len() as u64);
     hasher.write(header);
@@ -87,7 +100,7 @@ impl Handshake for Plain {
             let len = parameters.len() + TAG_BYTES;
             let (text, tag) = out.get_mut(..len)?.split_at_mut(parameters.len());
             text.copy_from_slice(parameters);
-            tag.copy_from_slice(&checksum(viewer.connection_id, true, 0, context, parameters));
+            tag.copy_from_slice(&checksum(viewer.connection_id, u64::MAX, 0, context, parameters));
             Some(len)
         })?;
         Some((PlainSeal::of_session(viewer.connection_id), message))
@@ -101,7 +114,7 @@ impl Handshake for Plain {
         parameters: &mut [u8],
     ) -> Option<(Seals<PlainSeal>, usize)> {
         let (text, tag) = response.split_at_checked(response.len().checked_sub(TAG_BYTES)?)?;
-        if tag != checksum(connection_id, true, 0, pending, text) {
+        if tag != checksum(connection_id, u64::MAX, 0, pending, text) {
             return None;
         }
         parameters.get_mut(..text.len())?.copy_from_slice(text);

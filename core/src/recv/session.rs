@@ -64,6 +64,8 @@ pub(super) struct Session<S> {
     heard_anything: bool,
     next_ping: Timestamp,
     pings: u16,
+    /// The newest PING and the packet number that it went out with: its PONG acknowledges that.
+    last_ping: Option<(u16, u64)>,
     pongs: VecDeque<(u16, u32, Timestamp)>,
     closing: Option<Closing>,
     closed_by_server: Option<CloseCode>,
@@ -122,6 +124,7 @@ impl<S: Seal> Session<S> {
             heard_anything: false,
             next_ping: now,
             pings: 0,
+            last_ping: None,
             pongs: VecDeque::new(),
             closing: None,
             closed_by_server: None,
@@ -172,7 +175,10 @@ impl<S: Seal> Session<S> {
                 self.pongs.truncate(crate::limits::CONTROL_RETRANSMIT_MAX - 1);
                 self.pongs.push_front((id, sent_us, now));
             }
-            Control::Pong { sent_us, received_us, replied_us, .. } => {
+            Control::Pong { id, sent_us, received_us, replied_us } => {
+                if let Some((_, number)) = self.last_ping.filter(|(last, _)| *last == id) {
+                    self.channel.acknowledge(number);
+                }
                 self.path.clock.observe(now, sent_us, received_us, replied_us);
             }
             Control::Config(config) => self.handle_config(now, &config),
@@ -300,6 +306,8 @@ impl<S: Seal> Session<S> {
     pub(super) fn poll_transmit(&mut self, now: Timestamp, buf: &mut [u8]) -> Option<usize> {
         let config_epoch = self.path.config.as_ref().map_or(0, |(epoch, _)| *epoch);
         let rto = self.rto();
+        self.channel.renew(now, rto);
+        let mut pinged = None;
         let Self { channel, reporter, arrivals, receiver, pongs, answer_close, closing, next_ping, pings, .. } = self;
         let sealed = channel.seal(Some(self.connection_id), buf, |writer| {
             if let Some(code) = answer_close.take() {
@@ -319,6 +327,7 @@ impl<S: Seal> Session<S> {
             }
             if now >= *next_ping {
                 Control::Ping { id: *pings, sent_us: now.low_u32() }.write(writer);
+                pinged = Some(*pings);
                 *next_ping = now + if *pings < QUICK_PINGS { QUICK_PING_PERIOD } else { PING_PERIOD };
                 *pings = pings.wrapping_add(1).max(1);
             }
@@ -326,7 +335,11 @@ impl<S: Seal> Session<S> {
                 reporter.write(now, writer, arrivals, receiver, config_epoch);
             }
         });
-        sealed.map(|(_, len)| len)
+        let (number, len) = sealed?;
+        if let Some(id) = pinged {
+            self.last_ping = Some((id, number));
+        }
+        Some(len)
     }
 
     pub(super) fn poll_timeout(&self, now: Timestamp) -> Timestamp {

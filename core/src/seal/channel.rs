@@ -2,9 +2,13 @@
 
 use core::fmt;
 use core::ops::Range;
+use core::time::Duration;
 
+use super::phases::{Receiving, Sending};
 use super::{Direction, Forged, Seal, Seals};
+use crate::limits::KEY_KEEP_TIMEOUTS;
 use crate::replay::ReplayWindow;
+use crate::time::Timestamp;
 use crate::wire::{Reader, WireError, Writer, sealed};
 
 /// Why a sealed datagram was not opened; all it changes is a counter.
@@ -33,16 +37,34 @@ impl core::error::Error for OpenError {}
 /// One side of a session: numbers what it sends, expands the numbers of what it receives.
 #[derive(Debug)]
 pub struct Channel<S> {
-    seals: Seals<S>,
     sends: Direction,
+    sending: Sending<S>,
+    receiving: Receiving<S>,
     next_number: u64,
     received: ReplayWindow,
 }
 
 impl<S: Seal> Channel<S> {
     /// Both directions of a new session, of which `sends` is this side's. Packet number 0 is never used.
-    pub const fn new(seals: Seals<S>, sends: Direction) -> Self {
-        Self { seals, sends, next_number: 1, received: ReplayWindow::new() }
+    pub fn new(seals: Seals<S>, sends: Direction) -> Self {
+        let (ours, theirs) = match sends {
+            Direction::ToViewer => (seals.to_viewer, seals.to_server),
+            Direction::ToServer => (seals.to_server, seals.to_viewer),
+        };
+        let (sending, receiving) = (Sending::new(ours), Receiving::new(theirs));
+        Self { sends, sending, receiving, next_number: 1, received: ReplayWindow::new() }
+    }
+
+    /// Takes new keys when it is time to, and forgets old ones; to be called before sending. `timeout` is how long
+    /// this side waits for an answer.
+    pub fn renew(&mut self, now: Timestamp, timeout: Duration) {
+        self.sending.renew(now, self.next_number);
+        self.receiving.forget(now, timeout * KEY_KEEP_TIMEOUTS);
+    }
+
+    /// The peer is known to have opened the datagram with this number.
+    pub fn acknowledge(&mut self, number: u64) {
+        self.sending.acknowledge(number);
     }
 
     /// Bytes around a plaintext in the sending direction.
@@ -72,7 +94,7 @@ impl<S: Seal> Channel<S> {
         let number = self.next_number;
         let mut writer = Writer::new(&mut *buf);
         let packet_number_low = u32::try_from(number & ((1 << sealed::PACKET_NUMBER_BITS) - 1)).ok()?;
-        sealed::Header { key_phase: false, packet_number_low, connection_id }.write(&mut writer);
+        sealed::Header { key_phase: self.sending.phase(), packet_number_low, connection_id }.write(&mut writer);
         let header_len = writer.len();
         fill(&mut writer);
         if writer.len() == header_len {
@@ -81,11 +103,7 @@ impl<S: Seal> Channel<S> {
         writer.zeros(S::TAG_BYTES);
         let len = writer.finish()?;
         let (header, body) = buf.get_mut(..len)?.split_at_mut_checked(header_len)?;
-        let seal = match self.sends {
-            Direction::ToViewer => &self.seals.to_viewer,
-            Direction::ToServer => &self.seals.to_server,
-        };
-        seal.seal(number, header, body);
+        self.sending.seal_for(number)?.seal(number, header, body);
         self.next_number += 1;
         Some((number, len))
     }
@@ -102,12 +120,9 @@ impl<S: Seal> Channel<S> {
         if !self.received.is_new(number) {
             return Err(OpenError::Replayed);
         }
-        let seal = match self.sends {
-            Direction::ToViewer => &self.seals.to_server,
-            Direction::ToServer => &self.seals.to_viewer,
-        };
         let (header, body) = datagram.split_at_mut(header_len);
-        let len = seal.open(number, header, body).map_err(|Forged| OpenError::Forged)?;
+        let opened = self.receiving.open(outer.key_phase, number, header, body);
+        let len = opened.map_err(|Forged| OpenError::Forged)?;
         self.received.accept(number);
         Ok((number, header_len..header_len + len))
     }
@@ -115,7 +130,10 @@ impl<S: Seal> Channel<S> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
+    use crate::limits::{KEY_DATAGRAMS, KEY_DATAGRAMS_MAX};
     use crate::seal::{Aead, Cipher};
 
     fn seals(connection_id: u32) -> Seals<Cipher> {
@@ -192,5 +210,90 @@ mod tests {
         assert_eq!(server.seal(None, &mut [0; 64], |_| ()), None);
         assert_eq!(server.seal(None, &mut [0; 20], |writer| writer.bytes(b"too long")), None);
         assert_eq!(server.next_number, 1, "no number is spent on it");
+    }
+
+    /// Both sides, and what passes between them; `number` is where the server stands.
+    fn pair(number: u64) -> (Channel<Cipher>, Channel<Cipher>) {
+        let mut server = Channel::new(seals(1), Direction::ToViewer);
+        let mut viewer = Channel::new(seals(1), Direction::ToServer);
+        server.next_number = number;
+        viewer.received.accept(number - 1);
+        (server, viewer)
+    }
+
+    fn datagram(server: &mut Channel<Cipher>) -> Vec<u8> {
+        let mut buf = [0; 64];
+        let (_, len) = sealed(server, b"hello", &mut buf);
+        buf[..len].to_vec()
+    }
+
+    const TIMEOUT: Duration = Duration::from_millis(100);
+
+    #[test]
+    fn keys_change_after_so_many_datagrams_or_so_much_time() {
+        let at = Timestamp::from_millis;
+        for (number, period_ms, changes) in
+            [(KEY_DATAGRAMS, 1, false), (KEY_DATAGRAMS + 1, 1, true), (10, 599_999, false), (10, 600_000, true)]
+        {
+            let (mut server, mut viewer) = pair(number);
+            server.renew(at(1_000), TIMEOUT);
+            let before = datagram(&mut server);
+            assert!(viewer.open(&mut before.clone()).is_ok());
+            assert_eq!(before[0] & 0x20, 0);
+            server.next_number = number;
+            server.acknowledge(1);
+            server.renew(at(1_000 + period_ms), TIMEOUT);
+            server.next_number = number + 1;
+            let mut after = datagram(&mut server);
+            assert_eq!(after[0] & 0x20 != 0, changes, "{number} {period_ms}");
+            assert!(viewer.open(&mut after).is_ok(), "the other side follows");
+        }
+    }
+
+    #[test]
+    fn keys_do_not_change_before_the_peer_has_the_last_ones() {
+        let (mut server, mut viewer) = pair(KEY_DATAGRAMS + 1);
+        server.renew(Timestamp::ZERO, TIMEOUT);
+        assert_eq!(datagram(&mut server)[0] & 0x20, 0, "nothing was acknowledged");
+        server.acknowledge(5);
+        server.renew(Timestamp::ZERO, TIMEOUT);
+        let mut first = datagram(&mut server);
+        assert_eq!(first[0] & 0x20, 0x20);
+        assert!(viewer.open(&mut first).is_ok());
+        server.next_number += KEY_DATAGRAMS;
+        server.renew(Timestamp::ZERO, TIMEOUT);
+        assert!(server.sending.phase(), "of this phase nothing was acknowledged");
+        server.acknowledge(server.next_number - 1);
+        server.renew(Timestamp::ZERO, TIMEOUT);
+        assert!(!server.sending.phase());
+    }
+
+    #[test]
+    fn keys_are_not_used_more_often_than_is_safe() {
+        let (mut server, _) = pair(KEY_DATAGRAMS_MAX);
+        assert!(server.seal(None, &mut [0; 64], |writer| writer.bytes(b"x")).is_some());
+        assert_eq!(server.seal(None, &mut [0; 64], |writer| writer.bytes(b"x")), None);
+    }
+
+    #[test]
+    fn what_is_late_opens_with_the_old_keys_for_a_while_and_never_twice() {
+        let at = Timestamp::from_millis;
+        let (mut server, mut viewer) = pair(KEY_DATAGRAMS);
+        let late: Vec<_> = (0..3).map(|_| datagram(&mut server)).collect();
+        server.acknowledge(1);
+        server.renew(at(0), TIMEOUT);
+        assert!(viewer.open(&mut datagram(&mut server)).is_ok());
+        viewer.renew(at(0), TIMEOUT);
+        assert!(viewer.open(&mut late[0].clone()).is_ok());
+        assert_eq!(viewer.open(&mut late[0].clone()), Err(OpenError::Replayed));
+        viewer.renew(at(299), TIMEOUT);
+        assert!(viewer.open(&mut late[1].clone()).is_ok());
+        viewer.renew(at(300), TIMEOUT);
+        assert_eq!(viewer.open(&mut late[2].clone()), Err(OpenError::Forged), "its keys are forgotten");
+        // A datagram whose phase was changed on the way is no other phase's first.
+        let mut forged = datagram(&mut server);
+        forged[0] ^= 0x20;
+        assert_eq!(viewer.open(&mut forged), Err(OpenError::Forged));
+        assert!(viewer.open(&mut datagram(&mut server)).is_ok());
     }
 }

@@ -56,8 +56,11 @@ impl Aead {
 /// The keys of one direction.
 #[derive(Clone)]
 pub struct Cipher {
+    aead: Aead,
     key: LessSafeKey,
     iv: [u8; NONCE_LEN],
+    /// What the next phase's keys come from.
+    next_secret: [u8; SECRET_BYTES],
 }
 
 impl Cipher {
@@ -72,8 +75,10 @@ impl Cipher {
         expand(&secret, b"nalcast key", context, key)?;
         let mut iv = [0; NONCE_LEN];
         expand(&secret, b"nalcast iv", context, &mut iv)?;
+        let mut next_secret = [0; SECRET_BYTES];
+        expand(&secret, b"nalcast next", context, &mut next_secret)?;
         let key = UnboundKey::new(aead.algorithm(), key).ok()?;
-        Some(Self { key: LessSafeKey::new(key), iv })
+        Some(Self { aead, key: LessSafeKey::new(key), iv, next_secret })
     }
 
     /// The packet number, which never repeats under one key, mixed into the IV as in TLS 1.3 (RFC 8446 §5.3).
@@ -102,6 +107,10 @@ impl Seal for Cipher {
     fn open(&self, packet_number: u64, header: &[u8], body: &mut [u8]) -> Result<usize, Forged> {
         let opened = self.key.open_in_place(self.nonce(packet_number), Aad::from(header), body);
         opened.map(|plaintext| plaintext.len()).map_err(|_| Forged)
+    }
+
+    fn next_phase(&self) -> Option<Self> {
+        Self::new(self.aead, &self.next_secret, &[])
     }
 }
 
@@ -156,6 +165,19 @@ mod tests {
             assert_eq!(open(&cipher(aead, 1, b"d"), 7, b"header"), Err(Forged));
             let mut short = [0; 15];
             assert_eq!(ours.open(7, b"header", &mut short), Err(Forged));
+        }
+    }
+
+    #[test]
+    fn a_phase_opens_nothing_of_another() {
+        for aead in CIPHERS {
+            let first = cipher(aead, 1, b"c");
+            let second = first.next_phase().unwrap();
+            let third = second.next_phase().unwrap();
+            assert_eq!(second.open(7, b"header", &mut sealed(&second, 7)), Ok(5));
+            for (ours, theirs) in [(&first, &second), (&second, &first), (&first, &third), (&second, &third)] {
+                assert_eq!(theirs.open(7, b"header", &mut sealed(ours, 7)), Err(Forged));
+            }
         }
     }
 

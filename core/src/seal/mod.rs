@@ -2,6 +2,7 @@
 
 mod channel;
 mod cipher;
+mod phases;
 
 use core::fmt;
 
@@ -11,7 +12,7 @@ pub use cipher::{Aead, Cipher};
 /// Seals or opens the datagrams of one direction, in one phase of its keys.
 ///
 /// `packet_number` never repeats; `header` is the clear part of the datagram, which the tag covers too.
-pub trait Seal: fmt::Debug {
+pub trait Seal: fmt::Debug + Sized {
     /// Bytes that sealing adds.
     const TAG_BYTES: usize;
 
@@ -23,6 +24,10 @@ pub trait Seal: fmt::Debug {
     /// # Errors
     /// [`Forged`] if the tag does not fit; then `body` holds nothing that may be used.
     fn open(&self, packet_number: u64, header: &[u8], body: &mut [u8]) -> Result<usize, Forged>;
+
+    /// The seal of the phase after this one, from which nobody can tell this one. Nothing if it cannot be made, which
+    /// only a defect does.
+    fn next_phase(&self) -> Option<Self>;
 }
 
 /// The seals of a session.

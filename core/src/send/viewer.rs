@@ -218,6 +218,7 @@ impl<S: Seal> Viewer<S> {
         let newest_frame = stream.newest_frame();
         let largest = expand(self.channel.last_number(), u64::from(report.largest), 32);
         if largest <= self.channel.last_number() && largest > 0 {
+            self.channel.acknowledge(largest);
             let delay = Duration::from_micros(u64::from(report.ack_delay) * TIME_UNIT_US);
             self.sent.acknowledge_largest(now, largest, delay);
             for (below, _) in report.acks.received() {
@@ -290,6 +291,7 @@ impl<S: Seal> Viewer<S> {
 
     /// Control first, then a burst of one frame's fragments.
     pub(super) fn poll_transmit(&mut self, now: Timestamp, stream: &Stream, buf: &mut [u8]) -> Option<Transmit> {
+        self.channel.renew(now, self.sent.rtt().timeout());
         let transmit = self.poll_control(now, stream, buf).or_else(|| self.poll_media(now, stream, buf))?;
         self.bytes_sent += transmit.len as u64;
         Some(transmit)

@@ -9,6 +9,7 @@ mod world;
 mod admission;
 mod isolation;
 mod joining;
+mod keys;
 mod loss;
 mod membership;
 mod streams;
