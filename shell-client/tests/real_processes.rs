@@ -170,20 +170,18 @@ fn only_who_has_the_key_watches() {
     let Some(_turn) = turn() else { return };
     let directory = TempDir::new().expect("a directory");
     let path = directory.path().join("key");
-    let arguments = ["--source", "pattern", "--http", "off", "--listen", "127.0.0.1:0", "--new-key", "--key-file"];
-    let mut server = Process::start("shell-server", &[&arguments[..], &[text(&path)]].concat(), None);
-    let ready = server.line_with("nalcast://");
-    let url = ready.split(' ').find(|word| word.starts_with("nalcast://")).expect("an address");
+    let arguments = ["--source", "pattern", "--http", "off", "--new-key", "--key-file", text(&path)];
+    let (server, url) = Process::server(&arguments, None);
     let key = fs::read_to_string(&path).expect("the key");
     assert!(!server.seen.iter().any(|line| line.contains(key.trim())), "{:#?}", server.seen);
 
-    let mut invited = Process::start("shell-client", &[url, "--headless", "--key-file", text(&path)], None);
+    let mut invited = Process::start("shell-client", &[&url, "--headless", "--key-file", text(&path)], None);
     invited.line_with("first picture");
     let with_key = format!("{url}#{}", key.trim());
     let mut invited_too = Process::start("shell-client", &[&with_key, "--headless"], None);
     invited_too.line_with("first picture");
 
-    let mut stranger = Process::start("shell-client", &[url, "--headless"], None);
+    let mut stranger = Process::start("shell-client", &[&url, "--headless"], None);
     assert!(!stranger.end().success());
     assert!(stranger.seen.iter().any(|line| line.contains("without its key")), "{:#?}", stranger.seen);
     // Whoever has another key hears nothing at all.

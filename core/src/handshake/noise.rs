@@ -213,6 +213,18 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_those_of_one_session() {
+        let (mut pending, message) = key(1).begin(&mut Secrets::new([1; 32]), b"c").unwrap();
+        let proposal = Proposal { message: message.as_bytes(), ciphers: Aead::ALL, connection_id: 5 };
+        let (server, response) = key(1).respond(&mut Secrets::new([2; 32]), b"c", proposal, PARAMETERS).unwrap();
+        // Somebody changed the name of the session, which is said in clear.
+        let (viewer, _) = key(1).conclude(&mut pending, 6, response.as_bytes(), &mut [0; 32]).unwrap();
+        let mut body = *b"hello                ";
+        server.to_viewer.seal(1, b"h", &mut body);
+        assert!(viewer.to_viewer.open(1, b"h", &mut body).is_err());
+    }
+
+    #[test]
     fn a_forged_response_spoils_nothing() {
         let (mut secrets_v, mut secrets_s) = (Secrets::new([1; 32]), Secrets::new([2; 32]));
         let (mut pending, message) = key(1).begin(&mut secrets_v, b"c").unwrap();

@@ -61,9 +61,11 @@ impl Process {
         Self { child, lines, seen: Vec::new() }
     }
 
-    /// A server that lets anybody in, on a free port of the loopback address, and the address that viewers take.
+    /// A server on a free port of the loopback address, and the address that viewers take. Without a key file it lets
+    /// anybody in.
     pub(crate) fn server(arguments: &[&str], display: Option<&str>) -> (Self, String) {
-        let all = [arguments, &["--open", "--listen", "127.0.0.1:0"]].concat();
+        let open: &[&str] = if arguments.contains(&"--key-file") { &[] } else { &["--open"] };
+        let all = [arguments, open, &["--listen", "127.0.0.1:0"]].concat();
         let mut server = Self::start("shell-server", &all, display);
         let ready = server.line_with("nalcast://");
         let at = ready.find("nalcast://").expect("just found");
