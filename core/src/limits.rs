@@ -11,6 +11,16 @@ use core::time::Duration;
 pub const DATAGRAM_BYTES_BASE: usize = 1200;
 /// Largest UDP payload that is ever accepted or sent: an Ethernet frame less IPv4 and UDP headers.
 pub const DATAGRAM_BYTES_MAX: usize = 1472;
+/// Larger sizes that are tried, ascending: what is left of common link sizes behind IPv4 or IPv6 and UDP headers.
+pub const MTU_PROBE_BYTES: [usize; 5] = [1252, 1372, 1432, 1452, DATAGRAM_BYTES_MAX];
+/// How often a size is tried before it counts as too large (RFC 8899 §5.1.2).
+pub const MTU_TRIES_MAX: usize = 3;
+/// When larger sizes are tried again (RFC 8899 §5.1.1).
+pub const MTU_RAISE_PERIOD: Duration = Duration::from_secs(600);
+/// Full-size datagrams in a row that may go unanswered before the size is checked.
+pub const MTU_HOLE_DATAGRAMS: u32 = 3;
+/// Such checks in a row that only a small datagram has to survive before the path counts as shrunk.
+pub const MTU_HOLE_CHECKS: u32 = 3;
 /// Datagrams in one send request; also the longest burst that pacing lets through.
 pub const BURST_DATAGRAMS_MAX: usize = 10;
 
@@ -47,6 +57,14 @@ pub const HALF_OPEN_PERIOD: Duration = Duration::from_secs(10);
 pub const HALF_OPEN_GRACE: Duration = Duration::from_secs(1);
 /// Accepted handshakes that are remembered, lest a recorded one be accepted again.
 pub const SEEN_HANDSHAKES_MAX: usize = 4096;
+/// How long a token lets its host in without a cookie.
+pub const TOKEN_PERIOD: Duration = Duration::from_secs(24 * 60 * 60);
+/// Tokens of which it is remembered that they were used.
+pub const SEEN_TOKENS_MAX: usize = 4096;
+/// How often an address is asked to prove that a viewer moved there.
+pub const PATH_CHALLENGE_TRIES_MAX: u32 = 3;
+/// The closest that two moves of a viewer follow each other.
+pub const ROAMING_PERIOD_MIN: Duration = Duration::from_secs(1);
 /// Bytes sent to an address that has proved nothing, per byte received from it (RFC 9000 §8).
 pub const AMPLIFICATION_FACTOR_MAX: usize = 3;
 /// How often the secret behind address cookies changes; the previous one stays good for as long.

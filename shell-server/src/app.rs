@@ -217,6 +217,7 @@ impl ServerHooks for Hooks {
         match event {
             ServerEvent::ViewerJoined { address, .. } => tracing::info!("viewer {address} joined"),
             ServerEvent::ViewerLeft { address, reason, .. } => tracing::info!("viewer {address} is gone: {reason}"),
+            ServerEvent::ViewerMoved { from, to, .. } => tracing::info!("viewer {from} is at {to} now"),
             ServerEvent::KeyFrameWanted | ServerEvent::Finished => {}
         }
     }

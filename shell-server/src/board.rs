@@ -221,6 +221,7 @@ mod tests {
 
     fn viewer() -> ViewerInfo {
         ViewerInfo {
+            datagram_bytes_max: 1200,
             id: ViewerId(1),
             address: "192.0.2.1:5".parse().unwrap(),
             state: ViewerState::Live,

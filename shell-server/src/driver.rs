@@ -279,6 +279,7 @@ impl<'a, D: DatagramSocket, S: Handshake, H: ServerHooks> Driver<'a, D, S, H> {
                 self.viewers = self.viewers.saturating_sub(1);
                 self.observe_at = now;
             }
+            ServerEvent::ViewerMoved { .. } => self.observe_at = now,
             ServerEvent::KeyFrameWanted => self.hooks.request_key_frame(),
             ServerEvent::Finished => self.finished = true,
         }

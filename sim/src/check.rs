@@ -8,10 +8,13 @@ use nalcast_core::limits::{
     SORTED_BUFFER_BYTES_MAX,
 };
 use nalcast_core::recv::{Abandoned, AccessUnit, ClientStats};
+use nalcast_core::seal::Seal as _;
 use nalcast_core::send::{ServerStats, ViewerInfo};
-use nalcast_core::wire::sealed::Header;
+use nalcast_core::wire::control::{Control, Messages};
+use nalcast_core::wire::sealed::{Header, TO_SERVER_BYTES, TO_VIEWER_BYTES};
 use sha2::{Digest, Sha256};
 
+use crate::plain::PlainSeal;
 use crate::source::SourceUnit;
 
 /// The type number of ACCEPT, the first answer that only a proven address gets.
@@ -125,30 +128,50 @@ pub struct AddressChecker {
     sent: u64,
     proven: bool,
     confirmed: bool,
+    /// A viewer moved here: its datagrams prove it less than its answer to a challenge does.
+    moved: bool,
 }
 
 impl AddressChecker {
+    /// Watches an address that a viewer with a session has just come to.
+    #[must_use]
+    pub fn moved() -> Self {
+        Self { moved: true, ..Self::default() }
+    }
+
     /// A datagram from the address reached the server.
     pub fn received(&mut self, datagram: &[u8]) {
         self.received += datagram.len() as u64;
-        self.confirmed |= Header::is_sealed(datagram);
+        if Header::is_sealed(datagram) {
+            let answers = messages(datagram).any(|message| matches!(message, Control::PathResponse(_)));
+            self.proven |= answers;
+            self.confirmed |= !self.moved || self.proven;
+        }
     }
 
     /// The server is gone, and what it knew.
     pub const fn forget(&mut self) {
-        *self = Self { received: 0, sent: 0, proven: false, confirmed: false };
+        *self = Self { received: 0, sent: 0, proven: false, confirmed: false, moved: false };
     }
 
-    /// The server sends a datagram to the address.
+    /// The server sends a datagram to the address, of which it says that datagrams up to `size_known` reach it.
     ///
     /// # Errors
     /// If it is too large, too much for an unproven address, or media before the session was confirmed.
-    pub fn sends(&mut self, datagram: &[u8]) -> Result<(), Violation> {
+    pub fn sends(&mut self, datagram: &[u8], size_known: Option<usize>) -> Result<(), Violation> {
         if datagram.is_empty() || datagram.len() > DATAGRAM_BYTES_MAX {
             return Err(format!("a datagram of {} bytes", datagram.len()));
         }
         self.sent += datagram.len() as u64;
         if Header::is_sealed(datagram) {
+            let is_media = datagram.get(TO_VIEWER_BYTES).is_some_and(|first| first & 0x80 == 0);
+            if is_media && size_known.is_some_and(|known| datagram.len() > known) {
+                return Err(format!("media of {} bytes on a path of {size_known:?}", datagram.len()));
+            }
+            if self.moved && !self.confirmed && !is_media {
+                let few = self.sent <= self.received * AMPLIFICATION_FACTOR_MAX as u64;
+                return if few { Ok(()) } else { Err("more than three times what came from a new address".into()) };
+            }
             return if self.confirmed { Ok(()) } else { Err("sealed data before the session was confirmed".into()) };
         }
         self.proven |= datagram.first() == Some(&ACCEPT);
@@ -157,6 +180,12 @@ impl AddressChecker {
         }
         Ok(())
     }
+}
+
+/// The messages in a datagram that a viewer sends, sealed as [`Plain`](crate::plain::Plain) seals it.
+fn messages(datagram: &[u8]) -> impl Iterator<Item = Control<'_>> {
+    let end = datagram.len().saturating_sub(PlainSeal::TAG_BYTES);
+    Messages::new(datagram.get(TO_SERVER_BYTES..end).unwrap_or_default()).filter_map(Result::ok)
 }
 
 /// The caps of a viewer's buffers.
@@ -243,16 +272,32 @@ mod tests {
     fn the_address_checker_finds_amplification_and_early_media() {
         let retry = [2; 33];
         let mut address = AddressChecker::default();
-        assert!(address.sends(&retry).is_err(), "nothing was received");
+        assert!(address.sends(&retry, None).is_err(), "nothing was received");
         let mut address = AddressChecker::default();
         address.received(&[1; 11]);
-        assert_eq!(address.sends(&retry), Ok(()));
-        assert!(address.sends(&retry).is_err(), "six times what was received");
+        assert_eq!(address.sends(&retry, None), Ok(()));
+        assert!(address.sends(&retry, None).is_err(), "six times what was received");
         let sealed = [0x80; 40];
-        assert!(address.sends(&sealed).is_err());
+        assert!(address.sends(&sealed, None).is_err());
         address.received(&sealed);
-        assert_eq!(address.sends(&sealed), Ok(()));
-        assert!(address.sends(&[0x80; DATAGRAM_BYTES_MAX + 1]).is_err());
+        assert_eq!(address.sends(&sealed, None), Ok(()));
+        assert!(address.sends(&[0x80; DATAGRAM_BYTES_MAX + 1], None).is_err());
+    }
+
+    #[test]
+    fn the_address_checker_knows_a_path_and_its_size() {
+        let mut media = [0; 60];
+        media[0] = 0x80;
+        let mut address = AddressChecker::moved();
+        address.received(&[0x80; 40]);
+        assert!(address.sends(&media, None).is_err(), "media before the answer");
+        assert_eq!(address.sends(&[0x80; 50], None), Ok(()), "a challenge");
+        assert!(address.sends(&[0x80; 50], None).is_err(), "over three times");
+        let mut response = [0; 7 + 10 + PlainSeal::TAG_BYTES];
+        (response[0], response[7], response[8]) = (0xc0, 0x88, 8);
+        address.received(&response);
+        assert_eq!(address.sends(&media, Some(60)), Ok(()));
+        assert!(address.sends(&media, Some(59)).is_err(), "larger than is known to pass");
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub(crate) enum PlanStep {
     Start(usize),
     Kill(usize),
     Leave(usize),
+    Move(usize),
     Cut(usize, bool),
     Mend(usize),
     ServerStops,
@@ -35,6 +36,7 @@ pub(crate) fn plan(scenario: &Scenario) -> Vec<(Timestamp, PlanStep)> {
     for (i, viewer) in scenario.viewers.iter().enumerate() {
         plan.push((viewer.joins, PlanStep::Start(i)));
         plan.extend(viewer.leaves.map(|at| (at, PlanStep::Leave(i))));
+        plan.extend(viewer.moves.iter().map(|at| (*at, PlanStep::Move(i))));
         if let Some((from, to)) = viewer.killed {
             plan.push((from, PlanStep::Kill(i)));
             plan.push((to, PlanStep::Start(i)));

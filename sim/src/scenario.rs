@@ -20,6 +20,8 @@ pub struct ViewerPlan {
     pub leaves: Option<Timestamp>,
     /// Between these times it does not exist: killed without a word, then started anew.
     pub killed: Option<(Timestamp, Timestamp)>,
+    /// When its address changes.
+    pub moves: Vec<Timestamp>,
     /// Between these times nothing passes to it, nor from it if `both_ways`.
     pub partition: Option<Partition>,
     /// The path from the server while faults are on.
@@ -76,7 +78,7 @@ impl ViewerPlan {
     /// A viewer that is there from the start, over these paths.
     #[must_use]
     pub const fn new(down: LinkConfig, up: LinkConfig) -> Self {
-        Self { joins: Timestamp::ZERO, leaves: None, killed: None, partition: None, down, up }
+        Self { joins: Timestamp::ZERO, leaves: None, killed: None, moves: Vec::new(), partition: None, down, up }
     }
 }
 
@@ -131,9 +133,24 @@ impl Scenario {
         if rng.chance_ppm(50_000) {
             scenario.viewers_max = 1 + rng.below(count as u64) as usize;
         }
+        // Of a generator of their own: what a seed meant before stays as it was.
+        let mut rng = Rng::new(seed).fork(4);
+        for viewer in &mut scenario.viewers {
+            if rng.chance_ppm(400_000) {
+                viewer.down.mtu_bytes = 1_200 + rng.below(280) as usize;
+            }
+            if rng.chance_ppm(150_000) {
+                let moves = 1 + rng.below(3);
+                viewer.moves =
+                    (0..moves).map(|_| Timestamp::from_micros(rng.below(scenario.faults_end.as_micros()))).collect();
+            }
+        }
         let interrupted = scenario.server_down.is_some()
             || scenario.viewers_max < count
-            || scenario.viewers.iter().any(|viewer| viewer.partition.is_some() || viewer.killed.is_some());
+            || scenario
+                .viewers
+                .iter()
+                .any(|viewer| viewer.partition.is_some() || viewer.killed.is_some() || !viewer.moves.is_empty());
         if interrupted || !scenario.live {
             // Silence is noticed after ten seconds, and the pause before a new attempt grows to ten.
             scenario.converges_within = Duration::from_secs(25);
@@ -221,6 +238,9 @@ impl fmt::Display for Scenario {
             }
             if let Some((from, to)) = viewer.killed {
                 write!(f, ", killed {from}..{to}")?;
+            }
+            for at in &viewer.moves {
+                write!(f, ", moves {at}")?;
             }
             if let Some(Partition { from, to, both_ways }) = viewer.partition {
                 write!(f, ", cut off {from}..{to}{}", if both_ways { "" } else { " (downwards)" })?;

@@ -15,6 +15,8 @@ use crate::world::SERVER;
 pub(crate) struct Viewer {
     pub(crate) index: usize,
     pub(crate) address: SocketAddr,
+    /// Where it was before; nobody is there.
+    pub(crate) left: Vec<SocketAddr>,
     pub(crate) client: Option<Client<Plain>>,
     pub(crate) down: Link,
     pub(crate) up: Link,
@@ -40,6 +42,7 @@ impl Viewer {
         Self {
             index,
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, host)), 5000),
+            left: Vec::new(),
             client: None,
             down: Link::new(down, seed(0)),
             up: Link::new(up, seed(1)),
@@ -62,6 +65,13 @@ impl Viewer {
         let mut seed = [0; 32];
         rng.fill(&mut seed);
         self.client = Some(Client::new(config, Plain, seed, now));
+    }
+
+    /// From now on its datagrams come from another port, as behind a NAT that forgot it.
+    pub(crate) fn change_address(&mut self) {
+        self.left.push(self.address);
+        self.address.set_port(self.address.port() + 1);
+        self.address_check = AddressChecker::moved();
     }
 
     /// Gone without a word.

@@ -52,6 +52,7 @@ struct World {
     plan: Vec<(Timestamp, PlanStep)>,
     trace: Trace,
     rng: Rng,
+    moves_followed: u64,
     /// Units captured while no server was there to take them.
     units: u64,
 }
@@ -95,6 +96,7 @@ impl World {
             plan: plan(&scenario),
             trace: Trace::new(keep_lines),
             rng: rng.fork(3),
+            moves_followed: 0,
             units: 0,
             scenario,
         };
@@ -157,6 +159,7 @@ impl World {
                 self.viewers[i].leave(self.now);
                 self.drain_client(i)?;
             }
+            PlanStep::Move(i) => self.viewers[i].change_address(),
             PlanStep::Cut(i, both_ways) => {
                 self.viewers[i].down.set_partitioned(true);
                 self.viewers[i].up.set_partitioned(both_ways);
@@ -257,12 +260,20 @@ impl World {
         let mut outputs = 0;
         let mut touched = Vec::new();
         while let Some(transmit) = self.server.as_mut().and_then(|server| server.poll_transmit(self.now, &mut buf)) {
-            let i = self.viewers.iter().position(|viewer| viewer.address == transmit.destination);
-            let Some(i) = i else { return Err(format!("sent to a stranger: {}", transmit.destination)) };
+            let to = transmit.destination;
+            let Some(i) = self.viewers.iter().position(|viewer| viewer.address == to) else {
+                if self.viewers.iter().any(|viewer| viewer.left.contains(&to)) {
+                    continue;
+                }
+                return Err(format!("sent to a stranger: {to}"));
+            };
+            let size_known = self.server.as_ref().and_then(|server| {
+                server.viewers().find(|viewer| viewer.address == to).map(|viewer| viewer.datagram_bytes_max)
+            });
             for datagram in transmit.datagrams(&buf) {
                 outputs += 1;
                 self.trace.datagram(self.now, "server sends", i, datagram);
-                self.viewers[i].address_check.sends(datagram)?;
+                self.viewers[i].address_check.sends(datagram, size_known)?;
                 self.viewers[i].down.send(self.now, datagram);
             }
             touched.push(i);
@@ -291,6 +302,7 @@ impl World {
         match event {
             ServerEvent::KeyFrameWanted => self.source.request_key(),
             ServerEvent::Finished => self.finished = true,
+            ServerEvent::ViewerMoved { .. } => self.moves_followed += 1,
             ServerEvent::ViewerJoined { .. } | ServerEvent::ViewerLeft { .. } => {}
         }
     }

@@ -8,7 +8,7 @@ use crate::limits::{INIT_RETRY_FIRST, INIT_RETRY_MAX, INIT_TRIES_MAX};
 use crate::seal::{Channel, Direction};
 use crate::secrets::Secrets;
 use crate::time::Timestamp;
-use crate::wire::long::{CONTEXT_BYTES_MAX, ClientNonce, Cookie, Init, Long, SessionParameters};
+use crate::wire::long::{CONTEXT_BYTES_MAX, ClientNonce, Cookie, Init, Long, SessionParameters, Token};
 use crate::wire::{CloseCode, VERSION};
 
 /// INITs that may stay unanswered with one cookie before it counts as spoiled.
@@ -44,6 +44,8 @@ pub(super) struct Attempt<H: Handshake> {
     /// Made for the first INIT; the same for each repetition.
     hello: Option<Hello<H::Pending>>,
     cookie: Option<Cookie>,
+    /// From an earlier session. The server answers it by ACCEPT, or by RETRY if it is no good.
+    token: Option<Token>,
     tries: u32,
     cookie_tries: u32,
     send_at: Timestamp,
@@ -51,11 +53,12 @@ pub(super) struct Attempt<H: Handshake> {
 }
 
 impl<H: Handshake> Attempt<H> {
-    pub(super) fn new(now: Timestamp, secrets: &mut Secrets) -> Self {
+    pub(super) fn new(now: Timestamp, secrets: &mut Secrets, token: Option<Token>) -> Self {
         Self {
             nonce: secrets.bytes(),
             hello: None,
             cookie: None,
+            token,
             tries: 0,
             cookie_tries: 0,
             send_at: now,
@@ -103,7 +106,7 @@ impl<H: Handshake> Attempt<H> {
         let init = Init {
             nonce: self.nonce,
             cookie: self.cookie,
-            token: &[],
+            token: self.token.as_ref().map_or(&[], Token::as_bytes),
             auth: handshake.auth().to_wire(),
             ciphers: handshake.ciphers(),
             versions: &[VERSION],
@@ -129,6 +132,7 @@ impl<H: Handshake> Attempt<H> {
             }
             Long::Retry { nonce, cookie, .. } if nonce == self.nonce && self.cookie.is_none() => {
                 self.cookie = Some(cookie);
+                self.token = None;
                 self.send_at = now;
                 self.wait = INIT_RETRY_FIRST;
                 Answer::Retried

@@ -8,7 +8,7 @@ use core::time::Duration;
 use super::attempt::{Answer, Attempt};
 use super::events::{AccessUnit, ClientEvent, ClientStats, EndReason, LostReason, TimeoutReason};
 use super::outcome::Outcome;
-use super::session::Session;
+use super::session::{Session, Wants};
 use super::state::{ClientInput, ClientState};
 use crate::handshake::{Auth, Handshake};
 use crate::limits::{EVENTS_MAX, RECONNECT_FIRST, RECONNECT_MAX};
@@ -17,6 +17,7 @@ use crate::secrets::Secrets;
 use crate::time::{Timestamp, micros};
 use crate::transmit::Transmit;
 use crate::wire::CloseCode;
+use crate::wire::long::Token;
 use crate::wire::sealed::Header;
 
 /// INITs that may meet a closed port before the viewer believes it.
@@ -53,6 +54,10 @@ pub struct Client<H: Handshake> {
     phase: Phase<H>,
     events: VecDeque<ClientEvent>,
     pause: Duration,
+    /// Whether the user wants no media for now.
+    paused: bool,
+    /// Lets the viewer in again without proving its address.
+    token: Option<Token>,
     sessions: u64,
     dropped: u64,
     now: Timestamp,
@@ -64,7 +69,7 @@ impl<H: Handshake> Client<H> {
     pub fn new(config: ClientConfig, handshake: H, seed: [u8; 32], now: Timestamp) -> Self {
         let mut secrets = Secrets::new(seed);
         let rng = Rng::new(secrets.next_u64());
-        let phase = Phase::Connecting(Box::new(Attempt::new(now, &mut secrets)));
+        let phase = Phase::Connecting(Box::new(Attempt::new(now, &mut secrets, None)));
         Self {
             config,
             handshake,
@@ -74,6 +79,8 @@ impl<H: Handshake> Client<H> {
             phase,
             events: VecDeque::new(),
             pause: RECONNECT_FIRST,
+            paused: false,
+            token: None,
             sessions: 0,
             dropped: 0,
             now,
@@ -143,6 +150,15 @@ impl<H: Handshake> Client<H> {
         }
     }
 
+    /// The user wants no media for now, or media again; it also holds for the sessions to come.
+    pub fn handle_pause(&mut self, now: Timestamp, paused: bool) {
+        self.advance(now);
+        self.paused = paused;
+        if let Phase::Session(session) = &mut self.phase {
+            session.pause(now, paused);
+        }
+    }
+
     /// The user wants to leave.
     pub fn handle_leave(&mut self, now: Timestamp) {
         self.advance(now);
@@ -176,7 +192,7 @@ impl<H: Handshake> Client<H> {
             Phase::Waiting { until } => {
                 if now >= *until {
                     self.step(ClientInput::PauseOver);
-                    self.phase = Phase::Connecting(Box::new(Attempt::new(now, &mut self.secrets)));
+                    self.phase = Phase::Connecting(Box::new(Attempt::new(now, &mut self.secrets, self.token)));
                 }
             }
             Phase::Ended => {}
@@ -223,10 +239,11 @@ impl<H: Handshake> Client<H> {
     fn handle_answer(&mut self, now: Timestamp, answer: Answer<H::Seal>) {
         match answer {
             Answer::Ignored => self.dropped += 1,
-            Answer::Retried => {}
+            Answer::Retried => self.token = None,
             Answer::Accepted { channel, connection_id, parameters } => {
                 self.step(ClientInput::Accepted);
-                let session = Session::new(now, *channel, connection_id, &parameters, self.config.budget);
+                let wants = Wants { budget: self.config.budget, paused: self.paused };
+                let session = Session::new(now, *channel, connection_id, &parameters, wants);
                 self.phase = Phase::Session(Box::new(session));
                 self.sessions += 1;
                 self.pause = RECONNECT_FIRST;
@@ -292,6 +309,9 @@ impl<H: Handshake> Client<H> {
             return self.end(input, EndReason::Left);
         }
         self.step(input);
+        if let Phase::Session(session) = &self.phase {
+            self.token = session.token();
+        }
         let jitter = Duration::from_micros(self.rng.below(micros(self.pause / 4)));
         let retry_at = now + self.pause + jitter;
         self.pause = (self.pause * 2).min(RECONNECT_MAX);

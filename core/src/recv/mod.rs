@@ -19,6 +19,7 @@ mod slot;
 mod sorted_buffer;
 mod state;
 mod tolerance;
+mod wishes;
 
 pub use client::{Client, ClientConfig};
 pub use events::{AccessUnit, ClientEvent, ClientStats, EndReason, LostReason, TimeoutReason};

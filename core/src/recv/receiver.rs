@@ -137,7 +137,7 @@ impl Receiver {
             self.make_room(now, fragment.frame_id);
             match self.sorted.place(&fragment) {
                 Placed::New => {}
-                Placed::Duplicate => self.stats.fragments_useless += 1,
+                Placed::Duplicate | Placed::Outdated => self.stats.fragments_useless += 1,
                 Placed::Contradiction => self.stats.fragments_contradicting += 1,
             }
         });

@@ -61,6 +61,7 @@ impl Reporter {
         arrivals: &Arrivals,
         receiver: &Receiver,
         config_epoch: u8,
+        paused: bool,
     ) {
         let mut bitmap = [0; ACK_BITS_MAX / 8];
         let mut gaps = [0; GAPS_BYTES_MAX];
@@ -80,7 +81,7 @@ impl Reporter {
             received_at: low_32(units(received_at)) & 0x00ff_ffff,
             last_decoded: receiver.last_released().map(frame_id_low),
             waiting_for: frame_id_low(receiver.waiting_for()),
-            paused: false,
+            paused,
             acks: Acks::from_parts(
                 bits,
                 bitmap.get(..usize::from(bits).div_ceil(8)).unwrap_or_default(),

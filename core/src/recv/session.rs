@@ -11,12 +11,13 @@ use super::playout::ClockSync;
 use super::receiver::{Pace, Receiver};
 use super::reporter::Reporter;
 use super::tolerance::ReorderTolerance;
+use super::wishes::Wishes;
 use crate::limits::{CLOSE_TRIES_MAX, IDLE_PERIOD, PING_PERIOD, RTT_INITIAL, UNCONFIRMED_PERIOD};
 use crate::nal::Codec;
 use crate::seal::{Channel, OpenError, Seal};
 use crate::time::Timestamp;
 use crate::wire::control::{Config, Control, Messages};
-use crate::wire::long::SessionParameters;
+use crate::wire::long::{SessionParameters, Token};
 use crate::wire::media::FragmentHeader;
 use crate::wire::{CloseCode, Reader, WireError, frame_id_full};
 
@@ -50,6 +51,13 @@ pub(super) enum Dropped {
     Malformed(WireError),
 }
 
+/// How its user wants a session to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wants {
+    pub(super) budget: Option<Duration>,
+    pub(super) paused: bool,
+}
+
 #[derive(Debug)]
 pub(super) struct Session<S> {
     channel: Channel<S>,
@@ -67,6 +75,10 @@ pub(super) struct Session<S> {
     /// The newest PING and the packet number that it went out with: its PONG acknowledges that.
     last_ping: Option<(u16, u64)>,
     pongs: VecDeque<(u16, u32, Timestamp)>,
+    /// What the server asked for last, to be answered.
+    challenge: Option<[u8; 8]>,
+    token: Option<Token>,
+    wishes: Wishes,
     closing: Option<Closing>,
     closed_by_server: Option<CloseCode>,
     answer_close: Option<CloseCode>,
@@ -109,12 +121,12 @@ impl<S: Seal> Session<S> {
         channel: Channel<S>,
         connection_id: u32,
         parameters: &SessionParameters,
-        budget: Option<Duration>,
+        wants: Wants,
     ) -> Self {
         Self {
             channel,
             connection_id,
-            receiver: Receiver::new(budget),
+            receiver: Receiver::new(wants.budget),
             arrivals: Arrivals::new(),
             path: Path { clock: ClockSync::default(), tolerance: ReorderTolerance::new(now), config: None },
             reporter: Reporter::new(now),
@@ -126,6 +138,9 @@ impl<S: Seal> Session<S> {
             pings: 0,
             last_ping: None,
             pongs: VecDeque::new(),
+            challenge: None,
+            token: None,
+            wishes: Wishes::new(now, wants.paused),
             closing: None,
             closed_by_server: None,
             answer_close: None,
@@ -187,6 +202,10 @@ impl<S: Seal> Session<S> {
                 let to = frame_id_full(self.newest_frame, to);
                 self.receiver.handle_skip(now, from, to, &self.path.pace());
             }
+            Control::Pad(_) => self.reporter.urgent(now),
+            Control::PathChallenge(challenge) => self.challenge = Some(challenge),
+            Control::Token(token) => self.token = Token::new(token).or(self.token),
+            Control::WishHeard(sequence) => self.wishes.heard(sequence),
             Control::Close(code) => {
                 self.closed_by_server = Some(code);
                 self.answer_close = Some(code);
@@ -198,14 +217,7 @@ impl<S: Seal> Session<S> {
                 }
             }
             // Of no meaning to a viewer, or of a later version.
-            Control::Pad(_)
-            | Control::Feedback(_)
-            | Control::Wish(_)
-            | Control::PathChallenge(_)
-            | Control::PathResponse(_)
-            | Control::Token(_)
-            | Control::WishHeard(_)
-            | Control::Unknown(_) => {}
+            Control::Feedback(_) | Control::Wish(_) | Control::PathResponse(_) | Control::Unknown(_) => {}
         }
     }
 
@@ -245,6 +257,16 @@ impl<S: Seal> Session<S> {
             self.reporter.urgent(now);
         }
         self.was_stuck = stuck;
+    }
+
+    /// Wants no media from now on, or media again.
+    pub(super) fn pause(&mut self, now: Timestamp, paused: bool) {
+        self.wishes.pause(now, paused);
+    }
+
+    /// What lets the viewer in again without proving its address.
+    pub(super) const fn token(&self) -> Option<Token> {
+        self.token
     }
 
     /// Begins to leave: CLOSE is said until it is answered or said often enough.
@@ -309,6 +331,7 @@ impl<S: Seal> Session<S> {
         self.channel.renew(now, rto);
         let mut pinged = None;
         let Self { channel, reporter, arrivals, receiver, pongs, answer_close, closing, next_ping, pings, .. } = self;
+        let Self { challenge, wishes, .. } = self;
         let sealed = channel.seal(Some(self.connection_id), buf, |writer| {
             if let Some(code) = answer_close.take() {
                 return Control::Close(code).write(writer);
@@ -321,6 +344,12 @@ impl<S: Seal> Session<S> {
                 }
                 return;
             }
+            if let Some(challenge) = challenge.take() {
+                Control::PathResponse(challenge).write(writer);
+            }
+            if let Some(wish) = wishes.poll(now, rto) {
+                Control::Wish(wish).write(writer);
+            }
             while let Some((id, sent_us, received)) = pongs.pop_back() {
                 let (received_us, replied_us) = (received.low_u32(), now.low_u32());
                 Control::Pong { id, sent_us, received_us, replied_us }.write(writer);
@@ -332,7 +361,7 @@ impl<S: Seal> Session<S> {
                 *pings = pings.wrapping_add(1).max(1);
             }
             if now >= reporter.due() {
-                reporter.write(now, writer, arrivals, receiver, config_epoch);
+                reporter.write(now, writer, arrivals, receiver, config_epoch, wishes.is_paused());
             }
         });
         let (number, len) = sealed?;
@@ -348,6 +377,7 @@ impl<S: Seal> Session<S> {
             return earliest.min(closing.next);
         }
         earliest = earliest.min(self.reporter.due()).min(self.next_ping);
+        earliest = self.wishes.due().map_or(earliest, |due| earliest.min(due));
         self.receiver.poll_timeout(now, &self.path.pace()).map_or(earliest, |at| earliest.min(at))
     }
 }

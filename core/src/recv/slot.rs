@@ -2,6 +2,7 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use bytes::{Bytes, BytesMut};
 
@@ -18,6 +19,8 @@ pub(super) enum Placed {
     New,
     /// It was there already.
     Duplicate,
+    /// It belongs to an earlier cut of the frame.
+    Outdated,
     /// It contradicts the frame's other fragments, or the frame it completes makes no sense.
     Contradiction,
 }
@@ -94,8 +97,17 @@ impl Slot {
 
     pub(super) fn place(&mut self, fragment: &Fragment<'_>) -> Placed {
         let (index, bytes) = (fragment.header.index, fragment.bytes);
-        if fragment.header.count != self.count || fragment.header.parity {
+        if fragment.header.parity {
             return Placed::Contradiction;
+        }
+        if self.complete.is_some() {
+            return Placed::Duplicate;
+        }
+        // A path that shrank has the frame cut anew, into more fragments.
+        match fragment.header.count.cmp(&self.count) {
+            Ordering::Less => return Placed::Outdated,
+            Ordering::Equal => {}
+            Ordering::Greater => *self = Self { first_arrival: self.first_arrival, ..Self::new(fragment) },
         }
         if self.has(index) {
             return Placed::Duplicate;
@@ -278,11 +290,24 @@ mod tests {
         assert_eq!(slot.place(&fragment(&parts, 0)), Placed::New);
         let short = [&parts[..1], &[vec![1; 5]], &parts[2..]].concat();
         assert_eq!(slot.place(&fragment(&short, 1)), Placed::Contradiction, "not the last, yet short");
-        assert_eq!(slot.place(&fragment(&parts[..3], 2)), Placed::Contradiction, "another count");
         let huge = vec![vec![0; 1400]; 4096];
         let mut slot = Slot::new(&fragment(&huge, 0));
         assert_eq!(slot.place(&fragment(&huge, 0)), Placed::Contradiction, "over the largest frame");
         assert_eq!(slot.held_bytes(), 0);
+    }
+
+    #[test]
+    fn a_finer_cut_takes_the_place_of_a_coarser_one() {
+        let ((coarse, body), (fine, _)) = (cut(50, 20), cut(50, 13));
+        let mut slot = Slot::new(&fragment(&coarse, 0));
+        assert_eq!(slot.place(&fragment(&coarse, 0)), Placed::New);
+        assert_eq!(slot.place(&fragment(&fine, 1)), Placed::New);
+        assert_eq!(slot.place(&fragment(&coarse, 1)), Placed::Outdated);
+        for index in [0, 2, 3, 4] {
+            assert_eq!(slot.place(&fragment(&fine, index)), Placed::New);
+        }
+        assert_eq!(slot.complete.as_ref().unwrap().body, body);
+        assert_eq!(slot.place(&fragment(&cut(50, 5).0, 0)), Placed::Duplicate, "what is whole stays whole");
     }
 
     #[test]

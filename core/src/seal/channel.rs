@@ -83,6 +83,12 @@ impl<S: Seal> Channel<S> {
         self.next_number - 1
     }
 
+    /// The largest packet number received; 0 before the first.
+    #[must_use]
+    pub const fn largest_received(&self) -> u64 {
+        self.received.largest()
+    }
+
     /// Seals one datagram at the start of `buf`: `fill` writes the plaintext. Tells its packet number and length,
     /// or nothing if `fill` wrote nothing or the datagram did not fit.
     pub fn seal(

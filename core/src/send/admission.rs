@@ -7,6 +7,7 @@ use super::cookie::Cookies;
 use super::seen::Seen;
 use super::server::Server;
 use super::state::ViewerInput;
+use super::token::Tokens;
 use super::viewer::{Accepted, Viewer, ViewerId};
 use crate::handshake::{Handshake, Proposal};
 use crate::limits::{
@@ -37,6 +38,7 @@ struct Answer {
 pub(super) struct Door {
     pub(super) secrets: Secrets,
     cookies: Cookies,
+    pub(super) tokens: Tokens,
     answers: VecDeque<Answer>,
     next_id: u64,
     seen: Seen,
@@ -45,8 +47,9 @@ pub(super) struct Door {
 impl Door {
     pub(super) fn new(now: Timestamp, seed: [u8; 32]) -> Self {
         let mut secrets = Secrets::new(seed);
-        let cookies = Cookies::new(now, &mut secrets);
-        Self { secrets, cookies, answers: VecDeque::with_capacity(ANSWERS_MAX), next_id: 1, seen: Seen::default() }
+        let (cookies, tokens) = (Cookies::new(now, &mut secrets), Tokens::new(&mut secrets));
+        let answers = VecDeque::with_capacity(ANSWERS_MAX);
+        Self { secrets, cookies, tokens, answers, next_id: 1, seen: Seen::default() }
     }
 
     pub(super) fn poll_transmit(&mut self, buf: &mut [u8]) -> Option<Transmit> {
@@ -90,20 +93,21 @@ impl<H: Handshake> Server<H> {
 
     fn handle_init(&mut self, now: Timestamp, from: SocketAddr, init: &Init<'_>) {
         let nonce = init.nonce;
-        let Door { cookies, secrets, .. } = &mut self.door;
-        let proven = init.cookie.is_some_and(|cookie| cookies.check(now, secrets, from, &nonce, &cookie));
-        if !proven {
+        if let Some(viewer) = self.viewers.find_attempt(from, &nonce) {
+            let accept =
+                Long::Accept { nonce, connection_id: viewer.connection_id, handshake: viewer.accept.as_bytes() };
+            self.door.answer(from, &accept);
+            return;
+        }
+        let Door { cookies, secrets, tokens, .. } = &mut self.door;
+        let has_cookie = init.cookie.is_some_and(|cookie| cookies.check(now, secrets, from, &nonce, &cookie));
+        let token = if has_cookie { None } else { tokens.check(now, from.ip(), init.token) };
+        if !has_cookie && token.is_none() {
             let cookie = cookies.make(now, secrets, from, &nonce);
             self.stats.unproven_bytes_received += INIT_BYTES as u64;
             self.stats.retries_sent += 1;
             let retry = Long::Retry { nonce, auth_modes: self.handshake.auth().bit(), cookie };
             self.stats.unproven_bytes_sent += self.door.answer(from, &retry) as u64;
-            return;
-        }
-        if let Some(viewer) = self.viewers.find_attempt(from, &nonce) {
-            let accept =
-                Long::Accept { nonce, connection_id: viewer.connection_id, handshake: viewer.accept.as_bytes() };
-            self.door.answer(from, &accept);
             return;
         }
         if self.door.seen.contains(&nonce) {
@@ -115,7 +119,11 @@ impl<H: Handshake> Server<H> {
             self.door.answer(from, &Long::Reject { nonce, code });
             return;
         }
-        self.open(now, from, init);
+        if self.open(now, from, init).is_some()
+            && let Some(serial) = token
+        {
+            self.door.tokens.spend(serial);
+        }
     }
 
     fn refusal(&self) -> Option<CloseCode> {

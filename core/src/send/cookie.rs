@@ -61,18 +61,27 @@ impl Cookies {
 }
 
 fn mac(secret: &[u8; 16], address: SocketAddr, nonce: &ClientNonce, time: u16) -> [u8; 16] {
+    let mut rest = [0; 2 + size_of::<ClientNonce>() + 2];
+    let (port, nonce_and_time) = rest.split_at_mut(2);
+    port.copy_from_slice(&address.port().to_be_bytes());
+    let (nonce_bytes, time_bytes) = nonce_and_time.split_at_mut(nonce.len());
+    nonce_bytes.copy_from_slice(nonce);
+    time_bytes.copy_from_slice(&time.to_be_bytes());
+    keyed_hash(secret, address.ip(), &rest)
+}
+
+/// SipHash-2-4 with 128 bits over a host's address and what else is to be proven.
+pub(super) fn keyed_hash(secret: &[u8; 16], host: IpAddr, rest: &[u8]) -> [u8; 16] {
     let mut hasher = SipHasher24::new_with_key(secret);
-    match address.ip() {
+    match host {
         IpAddr::V4(ip) => hasher.write(&ip.octets()),
         IpAddr::V6(ip) => hasher.write(&ip.octets()),
     }
-    hasher.write(&address.port().to_be_bytes());
-    hasher.write(nonce);
-    hasher.write(&time.to_be_bytes());
+    hasher.write(rest);
     hasher.finish128().as_bytes()
 }
 
-fn constant_time_eq(a: &[u8; 16], b: &[u8; 16]) -> bool {
+pub(super) fn constant_time_eq(a: &[u8; 16], b: &[u8; 16]) -> bool {
     a.iter().zip(b).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
 }
 

@@ -51,6 +51,15 @@ pub enum ServerEvent {
         /// Why.
         reason: LeaveReason,
     },
+    /// A viewer has proved that it is at another address: media flows there.
+    ViewerMoved {
+        /// Which.
+        viewer: ViewerId,
+        /// Where it was.
+        from: SocketAddr,
+        /// Where it is.
+        to: SocketAddr,
+    },
     /// The encoder should make its next picture a key frame.
     KeyFrameWanted,
     /// Every goodbye is said: the shell may stop.
@@ -79,6 +88,8 @@ pub struct ViewerInfo {
     pub address: SocketAddr,
     /// Where its subscription stands.
     pub state: ViewerState,
+    /// The largest datagram that is known to reach it, bytes of UDP payload.
+    pub datagram_bytes_max: usize,
     /// Smoothed round-trip time, once measured.
     pub rtt: Option<Duration>,
     /// Packets sent.
@@ -135,6 +146,8 @@ pub struct ServerStats {
     pub retries_sent: u64,
     /// Viewers turned away because the table was full.
     pub viewers_refused: u64,
+    /// Addresses that sessions moved to.
+    pub viewers_moved: u64,
     /// Sessions ever confirmed.
     pub viewers_joined: u64,
     /// Late joins that the global buffer served.

@@ -21,6 +21,7 @@ mod sessions;
 mod skips;
 mod state;
 mod stream;
+mod token;
 mod viewer;
 mod viewers;
 mod wishes;

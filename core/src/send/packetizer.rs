@@ -13,17 +13,15 @@ pub(super) struct Cut {
 }
 
 impl Cut {
-    /// The cut of `len` bytes into the fewest fragments of at most `segment_max`, as equal as they can be;
-    /// nothing if it would take more than the wire can count.
-    pub(super) fn new(len: usize, segment_max: usize) -> Option<Self> {
+    /// The cut of `len` bytes into the fewest fragments of at most `segment_max`, as equal as they can be. The largest
+    /// frame fits what the wire can count at the smallest datagram; beyond, fragments are larger than that.
+    pub(super) fn new(len: usize, segment_max: usize) -> Self {
+        let segment_max = segment_max.max(len.div_ceil(FRAGMENTS_PER_FRAME_MAX));
         let fewest = len.div_ceil(segment_max).max(1);
         let segment = len.div_ceil(fewest).max(1);
         // Rounding S up may leave the last fragment nothing to carry.
         let count = len.div_ceil(segment).max(1);
-        if count > FRAGMENTS_PER_FRAME_MAX {
-            return None;
-        }
-        Some(Self { segment, count: u16::try_from(count).ok()? })
+        Self { segment, count: u16::try_from(count).unwrap_or(u16::MAX) }
     }
 
     /// Appends fragment `index` of `frame` with its header.
@@ -53,10 +51,11 @@ mod tests {
     fn cuts_are_balanced_cover_everything_and_leave_no_fragment_empty() {
         for len in (1..6_000).chain([1_000_000, 2 << 20]) {
             for segment_max in [4, 100, 1175] {
-                let Some(cut) = Cut::new(len, segment_max) else {
-                    assert!(len.div_ceil(segment_max) > FRAGMENTS_PER_FRAME_MAX);
+                let cut = Cut::new(len, segment_max);
+                if len.div_ceil(segment_max) > FRAGMENTS_PER_FRAME_MAX {
+                    assert!(usize::from(cut.count) <= FRAGMENTS_PER_FRAME_MAX);
                     continue;
-                };
+                }
                 let before_last = usize::from(cut.count - 1) * cut.segment;
                 assert!(cut.segment <= segment_max, "{len} {segment_max}");
                 assert!(before_last < len && len <= before_last + cut.segment, "{len} {segment_max}");

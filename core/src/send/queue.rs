@@ -12,10 +12,18 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub(super) struct Queued {
     pub(super) frame: Frame,
-    pub(super) cut: Cut,
+    /// Made when the first fragment leaves, for the path as it is then.
+    cut: Option<Cut>,
     /// The next fragment to send.
     pub(super) next: u16,
     since: Timestamp,
+}
+
+impl Queued {
+    /// How the frame is cut; if it was not yet, into fragments of at most `segment_max` bytes.
+    pub(super) fn cut(&mut self, segment_max: usize) -> Cut {
+        *self.cut.get_or_insert_with(|| Cut::new(self.frame.len(), segment_max))
+    }
 }
 
 /// What happened to a frame that was offered.
@@ -73,7 +81,6 @@ impl Queue {
         &mut self,
         now: Timestamp,
         frame: &Frame,
-        cut: Cut,
         age_max: Duration,
         mut withheld: impl FnMut(u64),
     ) -> Offered {
@@ -90,8 +97,18 @@ impl Queue {
             }
         }
         self.bytes += frame.len();
-        self.frames.push_back(Queued { frame: frame.clone(), cut, next: 0, since: now });
+        self.frames.push_back(Queued { frame: frame.clone(), cut: None, next: 0, since: now });
         Offered::Queued
+    }
+
+    /// Fragments may have at most `segment_max` bytes from now on: a frame that was cut into larger ones begins anew.
+    pub(super) fn recut(&mut self, segment_max: usize) {
+        for queued in &mut self.frames {
+            if queued.cut.is_some_and(|cut| cut.segment > segment_max) {
+                queued.cut = None;
+                queued.next = 0;
+            }
+        }
     }
 
     /// Drops everything, the partly sent frame too.
@@ -128,9 +145,8 @@ mod tests {
     const AGE_MAX: Duration = Duration::from_millis(100);
 
     fn offer(queue: &mut Queue, millis: u64, frame: &Frame) -> (Offered, Vec<u64>) {
-        let cut = Cut::new(frame.len(), 1175).unwrap();
         let mut withheld = Vec::new();
-        let offered = queue.offer(Timestamp::from_millis(millis), frame, cut, AGE_MAX, |id| withheld.push(id));
+        let offered = queue.offer(Timestamp::from_millis(millis), frame, AGE_MAX, |id| withheld.push(id));
         (offered, withheld)
     }
 
@@ -163,6 +179,24 @@ mod tests {
         queue.front_mut().unwrap().next = 1;
         assert_eq!(offer(&mut queue, 500, &frame(2, false, false, 10)), (Offered::NeedsKey, [].to_vec()));
         assert_eq!(queue.pop().unwrap().frame.id, 1);
+    }
+
+    #[test]
+    fn a_frame_is_cut_when_it_is_sent_and_again_when_the_path_shrinks() {
+        let mut queue = Queue::default();
+        offer(&mut queue, 0, &frame(1, true, false, 3_000));
+        offer(&mut queue, 0, &frame(2, true, false, 3_000));
+        let queued = queue.front_mut().unwrap();
+        let wide = queued.cut(1447);
+        queued.next = 2;
+        assert_eq!(queued.cut(1175), wide, "once cut it stays so");
+        queue.recut(wide.segment);
+        assert_eq!(queue.front_mut().unwrap().next, 2, "still passes");
+        queue.recut(wide.segment - 1);
+        let queued = queue.front_mut().unwrap();
+        assert_eq!((queued.next, queued.cut(900).count), (0, 4));
+        queue.pop();
+        assert_eq!(queue.front_mut().unwrap().cut(1175).count, 3);
     }
 
     #[test]

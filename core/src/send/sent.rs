@@ -48,11 +48,14 @@ impl Rtt {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Packet {
-    number: u64,
+/// A packet that was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Packet {
+    pub(super) number: u64,
     at: Timestamp,
     acked: bool,
+    /// Larger than every path is assumed to carry.
+    pub(super) large: bool,
 }
 
 /// A ring over the packets sent.
@@ -64,6 +67,9 @@ pub(super) struct SentPackets {
     lost: u64,
     sent: u64,
     rtt: Rtt,
+    newest: u64,
+    /// The first packet over the present path.
+    path_since: u64,
 }
 
 impl SentPackets {
@@ -75,6 +81,8 @@ impl SentPackets {
             lost: 0,
             sent: 0,
             rtt: Rtt::default(),
+            newest: 0,
+            path_since: 0,
         }
     }
 
@@ -92,32 +100,43 @@ impl SentPackets {
         (self.judged, self.lost)
     }
 
-    pub(super) fn record(&mut self, now: Timestamp, number: u64) {
-        self.sent += 1;
-        if let Some(packet) = self.packet_mut(number) {
-            *packet = Packet { number, at: now, acked: false };
-        }
+    /// The peer is reached over another path, of which nothing is known: neither do the times of packets sent over the old
+    /// one tell anything.
+    pub(super) fn forget_path(&mut self) {
+        self.rtt = Rtt::default();
+        self.path_since = self.newest + 1;
     }
 
-    /// The largest packet number that a report names, received `delay` before the report left.
-    pub(super) fn acknowledge_largest(&mut self, now: Timestamp, number: u64, delay: Duration) {
+    pub(super) fn record(&mut self, now: Timestamp, number: u64, large: bool) {
+        self.sent += 1;
+        if let Some(packet) = self.packet_mut(number) {
+            *packet = Packet { number, at: now, acked: false, large };
+        }
+        self.newest = number;
+    }
+
+    /// The largest packet number that a report names, received `delay` before the report left; the packet if it was not
+    /// acknowledged before.
+    pub(super) fn acknowledge_largest(&mut self, now: Timestamp, number: u64, delay: Duration) -> Option<Packet> {
         let newly = self.acknowledge(number);
-        if let Some(sent_at) = newly
+        if let Some(packet) = newly
             && number > self.largest_acked
+            && number >= self.path_since
         {
-            let whole = now - sent_at;
+            let whole = now - packet.at;
             // A peer that claims to have waited longer than the whole round trip is not believed.
             self.rtt.observe(whole.checked_sub(delay).unwrap_or(whole));
         }
         self.largest_acked = self.largest_acked.max(number);
+        newly
     }
 
-    /// Marks a packet; its sending time if that is news.
-    pub(super) fn acknowledge(&mut self, number: u64) -> Option<Timestamp> {
+    /// Marks a packet; the packet if that is news.
+    pub(super) fn acknowledge(&mut self, number: u64) -> Option<Packet> {
         let packet = self.packet_mut(number)?;
         let news = packet.number == number && !packet.acked;
         packet.acked |= packet.number == number;
-        news.then_some(packet.at)
+        news.then_some(*packet)
     }
 
     /// Counts as lost what can no longer be acknowledged.
@@ -147,12 +166,12 @@ mod tests {
     #[test]
     fn the_round_trip_leaves_out_the_viewers_delay() {
         let mut sent = SentPackets::new();
-        sent.record(Timestamp::from_millis(100), 1);
+        sent.record(Timestamp::from_millis(100), 1, false);
         sent.acknowledge_largest(Timestamp::from_millis(130), 1, 5 * MS);
         assert_eq!(sent.rtt().get(), Some(25 * MS));
         sent.acknowledge_largest(Timestamp::from_millis(900), 1, 5 * MS);
         assert_eq!(sent.rtt().get(), Some(25 * MS), "told twice, counted once");
-        sent.record(Timestamp::from_millis(200), 2);
+        sent.record(Timestamp::from_millis(200), 2, false);
         sent.acknowledge_largest(Timestamp::from_millis(225), 2, 90 * MS);
         assert_eq!(sent.rtt().get(), Some(25 * MS), "an impossible delay is not believed");
     }
@@ -161,7 +180,7 @@ mod tests {
     fn loss_is_what_was_never_acknowledged() {
         let mut sent = SentPackets::new();
         for number in 1..=2_000 {
-            sent.record(Timestamp::ZERO, number);
+            sent.record(Timestamp::ZERO, number, false);
             if number % 10 != 0 {
                 sent.acknowledge(number);
             }

@@ -95,6 +95,7 @@ impl<H: Handshake> Server<H> {
             id: viewer.id,
             address: viewer.address,
             state: viewer.state,
+            datagram_bytes_max: viewer.datagram_bytes_max(),
             rtt: viewer.sent.rtt().get(),
             packets_sent: viewer.sent.sent(),
             packets_judged: viewer.sent.judged(),
@@ -210,10 +211,14 @@ impl<H: Handshake> Server<H> {
 
     fn poll_viewers(&mut self, now: Timestamp, buf: &mut [u8]) -> Option<Transmit> {
         while let Some(index) = self.viewers.transmits.due(now) {
-            let transmit = self.viewers.get_mut(index).and_then(|viewer| viewer.poll_transmit(now, &self.stream, buf));
+            let viewer = self.viewers.get_mut(index);
+            let sent = viewer.and_then(|viewer| Some((viewer.poll_transmit(now, &self.stream, buf)?, viewer.address)));
             self.viewers.reschedule(index, &self.stream);
-            if transmit.is_some() {
-                return transmit;
+            if let Some((transmit, proven)) = sent {
+                if transmit.destination != proven {
+                    self.stats.unproven_bytes_sent += transmit.len as u64;
+                }
+                return Some(transmit);
             }
             debug_assert!(self.viewers.transmits.due(now) != Some(index), "a viewer is due but sends nothing");
             if self.viewers.transmits.due(now) == Some(index) {

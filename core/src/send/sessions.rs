@@ -19,13 +19,13 @@ impl<H: Handshake> Server<H> {
     /// Whether a sealed datagram belonged to a session and made sense.
     pub(super) fn handle_sealed(&mut self, now: Timestamp, from: SocketAddr, datagram: &mut [u8]) -> bool {
         let Ok(header) = Header::read(&mut Reader::new(datagram)) else { return false };
-        let session = self.session_of(from, &header).and_then(|index| Some((index, self.viewers.get_mut(index)?)));
-        let Some((index, viewer)) = session else {
+        let index = self.session_of(from, &header);
+        let Some((index, viewer)) = index.and_then(|index| Some((index, self.viewers.get_mut(index)?))) else {
             self.stats.datagrams_unknown += 1;
             return false;
         };
-        let plaintext = match viewer.channel.open(datagram) {
-            Ok((_, plaintext)) => plaintext,
+        let (number, plaintext) = match viewer.channel.open(datagram) {
+            Ok(opened) => opened,
             Err(error) => {
                 self.stats.datagrams_forged += u64::from(error == OpenError::Forged);
                 self.stats.datagrams_replayed += u64::from(error == OpenError::Replayed);
@@ -33,6 +33,10 @@ impl<H: Handshake> Server<H> {
             }
         };
         viewer.hear(now);
+        viewer.heard_from(now, from, number, datagram.len(), &mut self.door.secrets);
+        if viewer.address != from {
+            self.stats.unproven_bytes_received += datagram.len() as u64;
+        }
         self.revive(now, index);
         let mut understood = true;
         for message in Messages::new(datagram.get(plaintext).unwrap_or_default()) {
@@ -40,7 +44,7 @@ impl<H: Handshake> Server<H> {
                 understood = false;
                 break;
             };
-            understood &= self.handle_message(now, index, message);
+            understood &= self.handle_message(now, from, index, message);
         }
         self.viewers.reschedule(index, &self.stream);
         if self.ending.is_some() {
@@ -49,13 +53,15 @@ impl<H: Handshake> Server<H> {
         understood
     }
 
-    /// The session that a datagram names, if it comes from that session's address.
+    /// The session that a datagram names. A viewer that was let in may come from a new address, one that was not has to
+    /// speak from where its cookie went first.
     fn session_of(&mut self, from: SocketAddr, header: &Header) -> Option<usize> {
         let index = self.viewers.find(header.connection_id?)?;
-        self.viewers.get_mut(index).is_some_and(|viewer| viewer.address == from).then_some(index)
+        let viewer = self.viewers.get_mut(index)?;
+        (viewer.address == from || viewer.state != ViewerState::HalfOpen).then_some(index)
     }
 
-    fn handle_message(&mut self, now: Timestamp, index: usize, message: Control<'_>) -> bool {
+    fn handle_message(&mut self, now: Timestamp, from: SocketAddr, index: usize, message: Control<'_>) -> bool {
         let Some(viewer) = self.viewers.get_mut(index) else { return true };
         match message {
             Control::Ping { id, sent_us } => viewer.handle_ping(now, id, sent_us),
@@ -82,13 +88,20 @@ impl<H: Handshake> Server<H> {
                     self.remove(index, ViewerInput::Left, Some(LeaveReason::Left));
                 }
             }
+            Control::PathResponse(answer) => {
+                if let Some(before) = viewer.handle_path_response(now, from, answer) {
+                    let id = viewer.id;
+                    viewer.give_token(now, self.door.tokens.make(now, from.ip()));
+                    self.stats.viewers_moved += 1;
+                    self.push(ServerEvent::ViewerMoved { viewer: id, from: before, to: from });
+                }
+            }
             // Of no meaning to a server, or of a later version.
             Control::Pad(_)
             | Control::Pong { .. }
             | Control::Config(_)
             | Control::Skip { .. }
             | Control::PathChallenge(_)
-            | Control::PathResponse(_)
             | Control::Token(_)
             | Control::WishHeard(_)
             | Control::Heartbeat { .. }
@@ -115,6 +128,7 @@ impl<H: Handshake> Server<H> {
                     return viewer.close(now, CloseCode::Full);
                 }
                 viewer.has_joined = true;
+                viewer.give_token(now, self.door.tokens.make(now, address.ip()));
                 self.stats.viewers_joined += 1;
                 self.push(ServerEvent::ViewerJoined { viewer: id, address });
                 self.catch_up(now, index);

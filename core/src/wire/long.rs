@@ -13,6 +13,8 @@
 //! The client nonce is echoed, so an answer belongs to exactly one attempt. INIT's size keeps every answer to
 //! an unproven address far below three times what came from it (RFC 9000 §8).
 
+use core::fmt;
+
 use super::{CloseCode, Reader, VERSION, WireError, Writer, frame_id};
 use crate::limits;
 
@@ -29,6 +31,35 @@ pub const CONTEXT_BYTES_MAX: usize = 4 + 1 + 1 + 8 + 1 + 1 + u8::MAX as usize;
 
 /// Ties an attempt to its answers.
 pub type ClientNonce = [u8; 8];
+
+/// A token as a viewer keeps it: only its server knows what it says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Token {
+    bytes: [u8; TOKEN_BYTES_MAX],
+    len: usize,
+}
+
+impl Token {
+    /// A token of these bytes, unless they are too many.
+    #[must_use]
+    pub fn new(token: &[u8]) -> Option<Self> {
+        let mut bytes = [0; TOKEN_BYTES_MAX];
+        bytes.get_mut(..token.len())?.copy_from_slice(token);
+        Some(Self { bytes, len: token.len() })
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token({} bytes)", self.len)
+    }
+}
 
 /// What a server gave an address to prove that it can hear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

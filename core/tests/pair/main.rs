@@ -12,4 +12,5 @@ mod joining;
 mod keys;
 mod loss;
 mod membership;
+mod paths;
 mod streams;

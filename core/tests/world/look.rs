@@ -50,7 +50,12 @@ pub(crate) fn plaintext(datagram: &Datagram) -> Option<&[u8]> {
 }
 
 pub(crate) fn is_media(datagram: &Datagram) -> bool {
-    !datagram.to_server && plaintext(datagram).is_some_and(|text| text[0] & 0x80 == 0)
+    !datagram.to_server && is_media_bytes(&datagram.bytes)
+}
+
+/// Whether bytes that the server sends are a media datagram.
+pub(crate) fn is_media_bytes(bytes: &[u8]) -> bool {
+    bytes[0] & 0x80 != 0 && bytes.get(TO_VIEWER_BYTES).is_some_and(|first| first & 0x80 == 0)
 }
 
 pub(crate) fn messages(datagram: &Datagram) -> Vec<Control<'_>> {

@@ -11,7 +11,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use nalcast_core::limits::{self, BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX};
+use nalcast_core::limits::{self, BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_BASE, DATAGRAM_BYTES_MAX};
 use nalcast_core::nal::Codec;
 use nalcast_core::recv::{Client, ClientConfig, ClientEvent};
 use nalcast_core::send::{AccessUnitRefused, Server, ServerConfig, ServerEvent};
@@ -39,6 +39,8 @@ pub(crate) type Fate = Box<dyn FnMut(&mut Datagram) -> Vec<Duration>>;
 
 pub(crate) struct Viewer {
     pub(crate) address: SocketAddr,
+    /// Where it was before: nothing that is sent there arrives.
+    pub(crate) left: Vec<SocketAddr>,
     pub(crate) client: Client<Plain>,
     pub(crate) events: Vec<(Timestamp, ClientEvent)>,
     /// How far its clock is ahead of the server's.
@@ -55,6 +57,10 @@ pub(crate) struct World {
     pub(crate) source: Source,
     pub(crate) delay: Duration,
     pub(crate) fate: Fate,
+    /// Larger datagrams do not pass.
+    pub(crate) mtu: usize,
+    /// Addresses that somebody borrowed, and the bytes that the server sent there.
+    pub(crate) strangers: BTreeMap<SocketAddr, usize>,
     /// Every datagram as it was sent.
     pub(crate) log: Vec<Datagram>,
     in_flight: BTreeMap<(Timestamp, u64), Datagram>,
@@ -85,6 +91,8 @@ impl World {
             source: Source::default(),
             delay,
             fate: Box::new(|_| vec![Duration::ZERO]),
+            mtu: DATAGRAM_BYTES_BASE,
+            strangers: BTreeMap::new(),
             log: Vec::new(),
             in_flight: BTreeMap::new(),
             sequence: 0,
@@ -103,7 +111,7 @@ impl World {
         let config = ClientConfig { server: server_address(), budget: None };
         let client = Client::new(config, Plain, seed(index), self.now + clock_ahead);
         let events = Vec::new();
-        self.viewers.push(Viewer { address, client, events, clock_ahead, oracle: Oracle::default() });
+        self.viewers.push(Viewer { address, left: Vec::new(), client, events, clock_ahead, oracle: Oracle::default() });
         self.drain_viewer(index);
         index
     }
@@ -167,6 +175,9 @@ impl World {
     pub(crate) fn send(&mut self, viewer: usize, to_server: bool, bytes: &[u8]) {
         let mut datagram = Datagram { viewer, to_server, sent: self.now, bytes: bytes.to_vec() };
         self.log.push(datagram.clone());
+        if bytes.len() > self.mtu {
+            return;
+        }
         for extra in (self.fate)(&mut datagram) {
             self.sequence += 1;
             self.in_flight.insert((self.now + self.delay + extra, self.sequence), datagram.clone());
@@ -176,6 +187,20 @@ impl World {
     /// Somebody sends this with a false sender; it arrives at once.
     pub(crate) fn inject(&mut self, viewer: usize, to_server: bool, bytes: Vec<u8>) {
         self.deliver(Datagram { viewer, to_server, sent: self.now, bytes });
+    }
+
+    /// Somebody at `from` sends this to the server; it arrives at once.
+    pub(crate) fn inject_from(&mut self, from: SocketAddr, mut bytes: Vec<u8>) {
+        self.strangers.entry(from).or_default();
+        self.server.handle_datagram(self.now, from, &mut bytes);
+        self.drain_server();
+    }
+
+    /// The viewer's address changes; its old one is nobody's.
+    pub(crate) fn move_viewer(&mut self, index: usize, to: SocketAddr) {
+        let viewer = &mut self.viewers[index];
+        let from = core::mem::replace(&mut viewer.address, to);
+        viewer.left.push(from);
     }
 
     /// Handles the next thing that happens up to `end`; whether there was any.
@@ -242,8 +267,13 @@ impl World {
         while let Some(transmit) = self.server.poll_transmit(self.now, &mut self.buf) {
             outputs += 1;
             let to = transmit.destination;
-            let index = self.viewers.iter().position(|viewer| viewer.address == to).expect("a viewer's address");
-            self.forward(index, false, &transmit);
+            if let Some(index) = self.viewers.iter().position(|viewer| viewer.address == to) {
+                self.forward(index, false, &transmit);
+            } else if let Some(bytes) = self.strangers.get_mut(&to) {
+                *bytes += transmit.len;
+            } else {
+                assert!(self.viewers.iter().any(|viewer| viewer.left.contains(&to)), "sent to a stranger: {to}");
+            }
         }
         assert!(outputs <= OUTPUTS_PER_VIEWER_MAX * self.viewers.len().max(1), "{outputs} outputs for one input");
         while let Some(event) = self.server.poll_event() {
@@ -274,7 +304,12 @@ impl World {
     fn forward(&mut self, viewer: usize, to_server: bool, transmit: &Transmit) {
         let datagrams: Vec<Vec<u8>> = transmit.datagrams(&self.buf).map(<[u8]>::to_vec).collect();
         for bytes in datagrams {
-            assert!(bytes.len() <= limits::DATAGRAM_BYTES_BASE, "a datagram of {} bytes", bytes.len());
+            assert!(bytes.len() <= DATAGRAM_BYTES_MAX, "a datagram of {} bytes", bytes.len());
+            if !to_server && look::is_media_bytes(&bytes) {
+                let info = self.server.viewers().find(|info| info.address == self.viewers[viewer].address);
+                let known_to_pass = info.expect("it is sent media").datagram_bytes_max;
+                assert!(bytes.len() <= known_to_pass, "media of {} bytes on a path of {known_to_pass}", bytes.len());
+            }
             self.send(viewer, to_server, &bytes);
         }
     }

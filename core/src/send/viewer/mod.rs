@@ -1,32 +1,39 @@
 //! One subscription: what is sent to a viewer, when, and what its reports say.
 
+mod mtu;
+mod roaming;
+mod transmit;
+
 use alloc::collections::VecDeque;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use mtu::Mtu;
+use roaming::Roaming;
+
 use super::frame_buffer::Frame;
 use super::key_frames::TokenBucket;
 use super::pacer::Pacer;
-use super::packetizer::Cut;
 use super::queue::{Offered, Queue};
-use super::sent::SentPackets;
+use super::sent::{Packet, SentPackets};
 use super::skips::Skips;
 use super::state::{ViewerInput, ViewerState};
 use super::stream::Stream;
+use super::token::Token;
 use super::wishes::Wishes;
 use crate::handshake::Message;
 use crate::limits::{
-    BURST_DATAGRAMS_MAX, CLOSE_TRIES_MAX, CONTROL_RETRANSMIT_MAX, DATAGRAM_BYTES_BASE, HALF_OPEN_PERIOD,
-    HEARTBEAT_PERIOD, IDLE_PERIOD, KEY_FRAME_VIEWER_BURST, KEY_FRAME_VIEWER_SPACING, STALLED_PERIOD,
+    CLOSE_TRIES_MAX, CONTROL_RETRANSMIT_MAX, HALF_OPEN_PERIOD, HEARTBEAT_PERIOD, IDLE_PERIOD, KEY_FRAME_VIEWER_BURST,
+    KEY_FRAME_VIEWER_SPACING, STALLED_PERIOD,
 };
 use crate::seal::{Channel, Direction, Seal, Seals};
+use crate::secrets::Secrets;
 use crate::time::Timestamp;
-use crate::transmit::Transmit;
-use crate::wire::control::{Control, Wish, message_len};
+use crate::wire::control::Wish;
 use crate::wire::feedback::{Feedback, TIME_UNIT_US};
 use crate::wire::long::ClientNonce;
 use crate::wire::media::FRAGMENT_HEADER_BYTES;
-use crate::wire::{CloseCode, Writer, expand, frame_id_full};
+use crate::wire::{CloseCode, expand, frame_id_full};
 
 /// A key frame sent this long ago, plus a round trip, should have shown its effect.
 const KEY_FRAME_EFFECT_PERIOD: Duration = Duration::from_millis(50);
@@ -81,6 +88,12 @@ pub(super) struct Viewer<S> {
     heartbeat_at: Timestamp,
     wishes: Wishes,
     key_bucket: TokenBucket,
+    mtu: Mtu,
+    roaming: Roaming,
+    /// What the viewer is told until the packet with that number is acknowledged.
+    token: Option<Token>,
+    token_at: Timestamp,
+    token_number: u64,
     closing: Option<Closing>,
 }
 
@@ -115,6 +128,11 @@ impl<S: Seal> Viewer<S> {
             heartbeat_at: now + HEARTBEAT_PERIOD,
             wishes: Wishes::default(),
             key_bucket: TokenBucket::new(now, KEY_FRAME_VIEWER_BURST, KEY_FRAME_VIEWER_SPACING),
+            mtu: Mtu::new(now),
+            roaming: Roaming::default(),
+            token: None,
+            token_at: now,
+            token_number: 0,
             closing: None,
         }
     }
@@ -144,11 +162,9 @@ impl<S: Seal> Viewer<S> {
             self.needs_key |= !frame.disposable;
             return false;
         }
-        let segment_max = DATAGRAM_BYTES_BASE - self.channel.overhead() - FRAGMENT_HEADER_BYTES;
-        let Some(cut) = Cut::new(frame.len(), segment_max) else { return false };
         let Self { queue, skips, .. } = self;
         let withhold = |id| skips.add(now, id, id);
-        match queue.offer(now, frame, cut, stream.queue_age_max(), withhold) {
+        match queue.offer(now, frame, stream.queue_age_max(), withhold) {
             Offered::Queued => {}
             Offered::Refused => return false,
             Offered::NeedsKey => {
@@ -220,9 +236,13 @@ impl<S: Seal> Viewer<S> {
         if largest <= self.channel.last_number() && largest > 0 {
             self.channel.acknowledge(largest);
             let delay = Duration::from_micros(u64::from(report.ack_delay) * TIME_UNIT_US);
-            self.sent.acknowledge_largest(now, largest, delay);
+            if let Some(packet) = self.sent.acknowledge_largest(now, largest, delay) {
+                self.came_through(now, packet);
+            }
             for (below, _) in report.acks.received() {
-                self.sent.acknowledge(largest.saturating_sub(below));
+                if let Some(packet) = self.sent.acknowledge(largest.saturating_sub(below)) {
+                    self.came_through(now, packet);
+                }
             }
             self.sent.judge();
         }
@@ -239,6 +259,71 @@ impl<S: Seal> Viewer<S> {
             self.skips.heard(frame_id_full(newest_frame, report.waiting_for));
         }
         report.recover.map(|recover| frame_id_full(newest_frame, recover.first_bad))
+    }
+
+    /// A packet was acknowledged for the first time.
+    fn came_through(&mut self, now: Timestamp, packet: Packet) {
+        if packet.number == self.token_number {
+            self.token = None;
+        }
+        if self.mtu.acknowledged(now, packet.number, packet.large) {
+            self.recut();
+        }
+    }
+
+    /// The path shrank: a frame that is partly sent begins anew, in smaller fragments.
+    fn recut(&mut self) {
+        let segment_max = self.mtu.get() - self.channel.overhead() - FRAGMENT_HEADER_BYTES;
+        self.queue.recut(segment_max);
+    }
+
+    // --- Where the viewer is -----------------------------------------------------------------------------
+
+    /// An authentic datagram of `len` bytes came from `from`.
+    pub(super) fn heard_from(
+        &mut self,
+        now: Timestamp,
+        from: SocketAddr,
+        number: u64,
+        len: usize,
+        secrets: &mut Secrets,
+    ) {
+        let newest = number == self.channel.largest_received();
+        if from != self.address {
+            self.roaming.heard_at(now, from, len, newest, secrets);
+        } else if newest {
+            self.roaming.heard_at_home();
+        }
+    }
+
+    /// An answer to a challenge: the viewer's address before, if it has moved. Of the new path nothing is known.
+    pub(super) fn handle_path_response(
+        &mut self,
+        now: Timestamp,
+        from: SocketAddr,
+        answer: [u8; 8],
+    ) -> Option<SocketAddr> {
+        if !self.roaming.is_proof(now, from, answer) {
+            return None;
+        }
+        let before = core::mem::replace(&mut self.address, from);
+        self.mtu = Mtu::new(now);
+        self.pacer = Pacer::new(now);
+        self.sent.forget_path();
+        self.recut();
+        Some(before)
+    }
+
+    /// Gives the viewer a token for its next session from where it is now.
+    pub(super) fn give_token(&mut self, now: Timestamp, token: Token) {
+        self.token = Some(token);
+        self.token_at = now;
+        self.token_number = 0;
+    }
+
+    /// The largest datagram that is known to reach it.
+    pub(super) const fn datagram_bytes_max(&self) -> usize {
+        self.mtu.get()
     }
 
     pub(super) const fn last_decoded(&self) -> Option<u64> {
@@ -273,130 +358,4 @@ impl<S: Seal> Viewer<S> {
             }
         }
     }
-
-    /// When there will be something to send.
-    pub(super) fn transmit_due(&self, stream: &Stream) -> Option<Timestamp> {
-        if let Some(closing) = &self.closing {
-            return (closing.tries < CLOSE_TRIES_MAX).then_some(closing.next);
-        }
-        if !self.state.is_joined() {
-            return None;
-        }
-        let at_once = (!self.pongs.is_empty() || self.wishes.is_unanswered()).then_some(Timestamp::ZERO);
-        let config = stream.has_news_for(self.config_heard).then_some(self.config_at);
-        let media = (!self.queue.is_empty()).then_some(self.pacer.next());
-        let heartbeat = (stream.newest_frame() > 0 && self.queue.is_empty()).then_some(self.heartbeat_at);
-        [at_once, config, media, heartbeat, self.skips.due()].into_iter().flatten().min()
-    }
-
-    /// Control first, then a burst of one frame's fragments.
-    pub(super) fn poll_transmit(&mut self, now: Timestamp, stream: &Stream, buf: &mut [u8]) -> Option<Transmit> {
-        self.channel.renew(now, self.sent.rtt().timeout());
-        let transmit = self.poll_control(now, stream, buf).or_else(|| self.poll_media(now, stream, buf))?;
-        self.bytes_sent += transmit.len as u64;
-        Some(transmit)
-    }
-
-    fn poll_control(&mut self, now: Timestamp, stream: &Stream, buf: &mut [u8]) -> Option<Transmit> {
-        let buf = buf.get_mut(..DATAGRAM_BYTES_BASE)?;
-        let rtt = *self.sent.rtt();
-        self.tell_gap(now, stream);
-        let Self { channel, closing, pongs, skips, wishes, config_heard, .. } = self;
-        let Self { config_at, heartbeat_at, queue, .. } = self;
-        let (number, len) = channel.seal(None, buf, |writer| {
-            if let Some(closing) = closing {
-                if now >= closing.next && closing.tries < CLOSE_TRIES_MAX {
-                    closing.tries += 1;
-                    closing.next = now + rtt.timeout();
-                    Control::Close(closing.code).write(writer);
-                }
-                return;
-            }
-            while has_room::<S>(writer, 14)
-                && let Some((id, sent_us, received)) = pongs.pop_back()
-            {
-                let (received_us, replied_us) = (received.low_u32(), now.low_u32());
-                Control::Pong { id, sent_us, received_us, replied_us }.write(writer);
-            }
-            if let Some(answer) = wishes.answer() {
-                answer.write(writer);
-            }
-            while has_room::<S>(writer, 6)
-                && let Some(skip) = skips.poll(now, rtt.or_initial())
-            {
-                skip.write(writer);
-            }
-            if stream.has_news_for(*config_heard) && now >= *config_at {
-                let config = stream.config();
-                if has_room::<S>(writer, 8 + config.parameter_sets.len()) {
-                    Control::Config(config).write(writer);
-                    *config_at = now + rtt.timeout();
-                }
-            }
-            if now >= *heartbeat_at && queue.is_empty() && stream.newest_frame() > 0 && has_room::<S>(writer, 16) {
-                let (newest_frame, server_time_us) = (stream.newest_frame(), now.as_micros());
-                Control::Heartbeat { newest_frame, server_time_us }.write(writer);
-                *heartbeat_at = now + HEARTBEAT_PERIOD;
-            }
-        })?;
-        self.sent.record(now, number);
-        Some(Transmit { destination: self.address, len, segment_size: None })
-    }
-
-    /// Ahead of a heartbeat, what was withheld since the last frame is told: the viewer would miss it otherwise.
-    fn tell_gap(&mut self, now: Timestamp, stream: &Stream) {
-        let newest = stream.newest_frame();
-        let about_to_name_it = self.state == ViewerState::Live && now >= self.heartbeat_at && self.queue.is_empty();
-        // Who waits for a key frame misses more than that.
-        if about_to_name_it
-            && !self.needs_key
-            && let Some(last) = self.last_enqueued.filter(|last| *last < newest)
-        {
-            self.skips.add(now, last + 1, newest);
-            self.last_enqueued = Some(newest);
-        }
-    }
-
-    fn poll_media(&mut self, now: Timestamp, stream: &Stream, buf: &mut [u8]) -> Option<Transmit> {
-        if now < self.pacer.next() || self.state != ViewerState::Live {
-            return None;
-        }
-        let mut len = 0;
-        let mut segment_size = None;
-        let queued = self.queue.front_mut()?;
-        for _ in 0..BURST_DATAGRAMS_MAX {
-            let room = buf.get_mut(len..).unwrap_or_default();
-            let fragment = self.channel.seal(None, room, |w| queued.cut.write_fragment(&queued.frame, queued.next, w));
-            let Some((number, datagram_len)) = fragment else { break };
-            self.sent.record(now, number);
-            len += datagram_len;
-            segment_size.get_or_insert(datagram_len);
-            queued.next += 1;
-            if queued.next == queued.cut.count {
-                break;
-            }
-        }
-        let finished = queued.next == queued.cut.count;
-        let (key, id, frame_len) = (queued.frame.key, queued.frame.id, queued.frame.len());
-        let rate = self.wishes.limit(self.pacer.rate(frame_len, stream.source_rate(), stream.frame_interval()));
-        if finished {
-            self.queue.pop();
-            self.pacer.queue_holds(self.queue.bytes());
-            self.frames_sent += 1;
-            self.heartbeat_at = now + HEARTBEAT_PERIOD;
-            if key {
-                self.last_key_sent = Some((id, now));
-            }
-        }
-        if len == 0 {
-            return None;
-        }
-        self.pacer.sent(now, len, rate);
-        Some(Transmit { destination: self.address, len, segment_size: segment_size.filter(|size| *size < len) })
-    }
-}
-
-/// Whether a message with a body of `body_len` bytes still fits, with the tag behind it.
-fn has_room<S: Seal>(writer: &Writer<'_>, body_len: usize) -> bool {
-    writer.room() >= message_len(body_len) + S::TAG_BYTES
 }
