@@ -268,7 +268,8 @@ impl World {
                 return Err(format!("sent to a stranger: {to}"));
             };
             let size_known = self.server.as_ref().and_then(|server| {
-                server.viewers().find(|viewer| viewer.address == to).map(|viewer| viewer.datagram_bytes_max)
+                // An old session and a new one may share an address for a while.
+                server.viewers().filter(|viewer| viewer.address == to).map(|viewer| viewer.datagram_bytes_max).max()
             });
             for datagram in transmit.datagrams(&buf) {
                 outputs += 1;
