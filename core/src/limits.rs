@@ -67,6 +67,20 @@ pub const PATH_CHALLENGE_TRIES_MAX: u32 = 3;
 pub const ROAMING_PERIOD_MIN: Duration = Duration::from_secs(1);
 /// Bytes sent to an address that has proved nothing, per byte received from it (RFC 9000 §8).
 pub const AMPLIFICATION_FACTOR_MAX: usize = 3;
+/// Handshakes that one network (an IPv4 /24, an IPv6 /56) may begin at once.
+pub const HANDSHAKES_OF_NETWORK_BURST: u32 = 20;
+/// Time in which a network earns the right to one more.
+pub const HANDSHAKES_OF_NETWORK_SPACING: Duration = Duration::from_millis(50);
+/// Handshakes that all may begin at once.
+pub const HANDSHAKES_BURST: u32 = 200;
+/// Time in which one more may begin.
+pub const HANDSHAKES_SPACING: Duration = Duration::from_millis(5);
+/// Failed proofs of one host (an IPv4 address, an IPv6 /56) at once; from then on it is not listened to.
+pub const FAILURES_OF_HOST_BURST: u32 = 10;
+/// Time after which one more of its proofs is looked at.
+pub const FAILURES_OF_HOST_SPACING: Duration = Duration::from_secs(6);
+/// Networks, and hosts, that are kept count of.
+pub const SOURCES_MAX: usize = 1024;
 /// How often the secret behind address cookies changes; the previous one stays good for as long.
 pub const COOKIE_SECRET_PERIOD: Duration = Duration::from_secs(120);
 /// Bytes of frames waiting for one viewer.

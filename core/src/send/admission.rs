@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 use core::net::SocketAddr;
 
 use super::cookie::Cookies;
+use super::gate::Gate;
 use super::seen::Seen;
 use super::server::Server;
 use super::state::ViewerInput;
@@ -42,6 +43,7 @@ pub(super) struct Door {
     answers: VecDeque<Answer>,
     next_id: u64,
     seen: Seen,
+    gate: Gate,
 }
 
 impl Door {
@@ -49,7 +51,7 @@ impl Door {
         let mut secrets = Secrets::new(seed);
         let (cookies, tokens) = (Cookies::new(now, &mut secrets), Tokens::new(&mut secrets));
         let answers = VecDeque::with_capacity(ANSWERS_MAX);
-        Self { secrets, cookies, tokens, answers, next_id: 1, seen: Seen::default() }
+        Self { secrets, cookies, tokens, answers, next_id: 1, seen: Seen::default(), gate: Gate::new(now) }
     }
 
     pub(super) fn poll_transmit(&mut self, buf: &mut [u8]) -> Option<Transmit> {
@@ -114,6 +116,10 @@ impl<H: Handshake> Server<H> {
             self.stats.handshakes_refused += 1;
             return;
         }
+        if !self.door.gate.admits(now, from.ip()) {
+            self.stats.handshakes_limited += 1;
+            return;
+        }
         if let Some(code) = self.refusal() {
             self.stats.viewers_refused += 1;
             self.door.answer(from, &Long::Reject { nonce, code });
@@ -160,6 +166,7 @@ impl<H: Handshake> Server<H> {
         let response = self.handshake.respond(&mut self.door.secrets, context, proposal, &parameters);
         let Some((seals, response)) = response else {
             self.stats.handshakes_refused += 1;
+            self.door.gate.failed(now, from.ip());
             return None;
         };
         if let Some(index) = evicted {

@@ -142,6 +142,8 @@ pub struct ServerStats {
     pub bytes_sent: u64,
     /// INITs that did not prove the right to watch, or were used before; nobody answered.
     pub handshakes_refused: u64,
+    /// INITs that were not looked at, as their source or all together had sent too many.
+    pub handshakes_limited: u64,
     /// INITs answered by RETRY.
     pub retries_sent: u64,
     /// Viewers turned away because the table was full.

@@ -2,44 +2,12 @@
 
 use core::time::Duration;
 
+use super::token_bucket::TokenBucket;
 use crate::limits::{KEY_FRAME_BURST, KEY_FRAME_COALESCE_PERIOD, KEY_FRAME_SPACING};
 use crate::time::Timestamp;
 
 /// How long an encoder may take to answer before it is asked again.
 const ANSWER_PERIOD: Duration = Duration::from_secs(1);
-
-/// So many at once, then one each period.
-#[derive(Debug)]
-pub(super) struct TokenBucket {
-    tokens: u32,
-    burst: u32,
-    period: Duration,
-    refilled: Timestamp,
-}
-
-impl TokenBucket {
-    pub(super) const fn new(now: Timestamp, burst: u32, period: Duration) -> Self {
-        Self { tokens: burst, burst, period, refilled: now }
-    }
-
-    pub(super) fn take(&mut self, now: Timestamp) -> bool {
-        while self.tokens < self.burst && now >= self.refilled + self.period {
-            self.tokens += 1;
-            self.refilled += self.period;
-        }
-        if self.tokens == self.burst {
-            self.refilled = now;
-        }
-        let taken = self.tokens > 0;
-        self.tokens -= u32::from(taken);
-        taken
-    }
-
-    /// When a token will be there.
-    pub(super) fn next(&self) -> Timestamp {
-        if self.tokens > 0 { Timestamp::ZERO } else { self.refilled + self.period }
-    }
-}
 
 /// Merges requests that come close together and keeps key frames apart.
 #[derive(Debug)]

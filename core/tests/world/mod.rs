@@ -100,10 +100,10 @@ impl World {
         }
     }
 
-    /// A viewer on a host of its own that starts to connect now; its index.
+    /// A viewer in a network of its own that starts to connect now; its index.
     pub(crate) fn join(&mut self) -> usize {
         let number = u8::try_from(self.viewers.len()).expect("few viewers");
-        self.join_from(SocketAddr::from(([10, 0, 1, number], 5000)), Duration::ZERO)
+        self.join_from(SocketAddr::from(([10, 1, number, 1], 5000)), Duration::ZERO)
     }
 
     pub(crate) fn join_from(&mut self, address: SocketAddr, clock_ahead: Duration) -> usize {

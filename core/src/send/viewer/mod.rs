@@ -12,7 +12,6 @@ use mtu::Mtu;
 use roaming::Roaming;
 
 use super::frame_buffer::Frame;
-use super::key_frames::TokenBucket;
 use super::pacer::Pacer;
 use super::queue::{Offered, Queue};
 use super::sent::{Packet, SentPackets};
@@ -20,6 +19,7 @@ use super::skips::Skips;
 use super::state::{ViewerInput, ViewerState};
 use super::stream::Stream;
 use super::token::Token;
+use super::token_bucket::TokenBucket;
 use super::wishes::Wishes;
 use crate::handshake::Message;
 use crate::limits::{
