@@ -29,11 +29,13 @@ fn noise() -> Noise {
 
 /// A server with `count` viewers that are in.
 fn stage(count: u16) -> (Server<Noise>, Vec<Client<Noise>>) {
-    let config = ServerConfig { codec: Codec::H264, fps: 30, answers_key_requests: true, viewers_max: 1_000 };
+    let config =
+        ServerConfig { codec: Codec::H264, fps: 30, answers_key_requests: true, viewers_max: 1_000, pairing: false };
     let mut server = Server::new(config, noise(), [1; 32], START);
     let mut buf = vec![0; BURST_DATAGRAMS_MAX * DATAGRAM_BYTES_MAX];
     let join = |number: u16| {
-        let mut client = Client::new(ClientConfig { server: SERVER, budget: None }, noise(), [number as u8; 32], START);
+        let mut client =
+            Client::new(ClientConfig { server: SERVER, budget: None, code: None }, noise(), [number as u8; 32], START);
         // INIT, RETRY, INIT, ACCEPT, the first report.
         loop {
             let mut said = false;

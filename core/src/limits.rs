@@ -79,6 +79,14 @@ pub const HANDSHAKES_SPACING: Duration = Duration::from_millis(5);
 pub const FAILURES_OF_HOST_BURST: u32 = 10;
 /// Time after which one more of its proofs is looked at.
 pub const FAILURES_OF_HOST_SPACING: Duration = Duration::from_secs(6);
+/// How long a pairing code is good.
+pub const PAIRING_CODE_PERIOD: Duration = Duration::from_secs(120);
+/// Wrong guesses that use a pairing code up.
+pub const PAIRING_FAILURES_MAX: u32 = 3;
+/// How long there is no pairing code after it was used up by guesses.
+pub const PAIRING_PAUSE: Duration = Duration::from_secs(30);
+/// How long the one exchange that may be under way can take.
+pub const PAIRING_ATTEMPT_PERIOD: Duration = Duration::from_secs(10);
 /// Networks, and hosts, that are kept count of.
 pub const SOURCES_MAX: usize = 1024;
 /// How often the secret behind address cookies changes; the previous one stays good for as long.

@@ -2,7 +2,7 @@
 
 use core::hash::Hasher;
 
-use nalcast_core::handshake::{Auth, Handshake, Message, Proposal};
+use nalcast_core::handshake::{Auth, Concluded, Handshake, Message, Proposal, SharedKey};
 use nalcast_core::seal::{Direction, Forged, Seal, Seals};
 use nalcast_core::secrets::Secrets;
 use siphasher::sip128::{Hasher128, SipHasher13};
@@ -106,18 +106,22 @@ impl Handshake for Plain {
         Some((PlainSeal::of_session(viewer.connection_id), message))
     }
 
+    fn paired(&self, _key: SharedKey) -> Option<Self> {
+        None
+    }
+
     fn conclude(
         &self,
         pending: &mut Vec<u8>,
         connection_id: u32,
         response: &[u8],
         parameters: &mut [u8],
-    ) -> Option<(Seals<PlainSeal>, usize)> {
+    ) -> Option<Concluded<Self>> {
         let (text, tag) = response.split_at_checked(response.len().checked_sub(TAG_BYTES)?)?;
         if tag != checksum(connection_id, u64::MAX, 0, pending, text) {
             return None;
         }
         parameters.get_mut(..text.len())?.copy_from_slice(text);
-        Some((PlainSeal::of_session(connection_id), text.len()))
+        Some(Concluded { seals: PlainSeal::of_session(connection_id), parameters_len: text.len(), next: None })
     }
 }

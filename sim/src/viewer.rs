@@ -61,7 +61,7 @@ impl Viewer {
     }
 
     pub(crate) fn start(&mut self, now: Timestamp, rng: &mut Rng) {
-        let config = ClientConfig { server: SERVER, budget: None };
+        let config = ClientConfig { server: SERVER, budget: None, code: None };
         let mut seed = [0; 32];
         rng.fill(&mut seed);
         self.client = Some(Client::new(config, Plain, seed, now));

@@ -2,11 +2,13 @@
 
 mod key;
 mod noise;
+pub mod pairing;
 
 use core::fmt;
 
 pub use key::SharedKey;
 pub use noise::Noise;
+pub use pairing::PairingCode;
 
 use crate::seal::{Seal, Seals};
 use crate::secrets::Secrets;
@@ -18,6 +20,8 @@ pub enum Auth {
     Open = 0,
     /// It knows the server's key.
     Key = 1,
+    /// It knows the code that the server shows just now.
+    Code = 2,
 }
 
 impl Auth {
@@ -97,15 +101,30 @@ pub trait Handshake: Clone + fmt::Debug {
         parameters: &[u8],
     ) -> Option<(Seals<Self::Seal>, Message)>;
 
-    /// The viewer's keys, and how many bytes of parameters were written to `parameters`; nothing if the response is
-    /// not one of the server's to this very message. Then a later one may be.
+    /// The handshake of a viewer, or of a server with one, whose key both made out of a code; nothing if this kind of
+    /// handshake has no such thing.
+    fn paired(&self, key: SharedKey) -> Option<Self>;
+
+    /// What came of it on the viewer's side; nothing if the response is not one of the server's to this very message.
+    /// Then a later one may be.
     fn conclude(
         &self,
         pending: &mut Self::Pending,
         connection_id: u32,
         response: &[u8],
         parameters: &mut [u8],
-    ) -> Option<(Seals<Self::Seal>, usize)>;
+    ) -> Option<Concluded<Self>>;
+}
+
+/// What a handshake came to.
+#[derive(Debug)]
+pub struct Concluded<H: Handshake> {
+    /// The keys.
+    pub seals: Seals<H::Seal>,
+    /// How many bytes of parameters were written.
+    pub parameters_len: usize,
+    /// The handshake to come back with, if it is another one: who had a code was told the key.
+    pub next: Option<H>,
 }
 
 /// What a server responds to.

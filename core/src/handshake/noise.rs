@@ -11,9 +11,10 @@ use snow::resolvers::{CryptoResolver, DefaultResolver};
 use snow::types::{Cipher as NoiseCipher, Dh, Hash, Random};
 use snow::{Builder, HandshakeState};
 
-use super::{Auth, Handshake, MESSAGE_BYTES_MAX, Message, Proposal, SharedKey};
+use super::{Auth, Concluded, Handshake, MESSAGE_BYTES_MAX, Message, Proposal, SharedKey};
 use crate::seal::{Aead, Cipher, Seals};
 use crate::secrets::Secrets;
+use crate::wire::Writer;
 
 const PATTERN: &str = "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2s";
 /// The key of servers that let anybody in: it keeps out nobody, and the traffic is encrypted all the same.
@@ -24,6 +25,8 @@ const OPEN_KEY: [u8; SharedKey::BYTES] = *b"nalcast lets anybody in who asks";
 pub struct Noise {
     auth: Auth,
     key: SharedKey,
+    /// What whoever has the code is told, to come back with.
+    invitation: Option<SharedKey>,
     /// Of the two, the cipher that is faster here.
     prefers: Aead,
 }
@@ -32,13 +35,13 @@ impl Noise {
     /// For whoever knows `key`.
     #[must_use]
     pub const fn with_key(key: SharedKey, prefers: Aead) -> Self {
-        Self { auth: Auth::Key, key, prefers }
+        Self { auth: Auth::Key, key, invitation: None, prefers }
     }
 
     /// For anybody.
     #[must_use]
     pub const fn open(prefers: Aead) -> Self {
-        Self { auth: Auth::Open, key: SharedKey::new(OPEN_KEY), prefers }
+        Self { auth: Auth::Open, key: SharedKey::new(OPEN_KEY), invitation: None, prefers }
     }
 
     fn builder<'a>(&'a self, secrets: &mut Secrets, context: &'a [u8]) -> Option<Builder<'a>> {
@@ -91,11 +94,14 @@ impl Handshake for Noise {
         state.read_message(viewer.message, &mut []).ok()?;
         let aead = self.choose(viewer.ciphers)?;
         let mut payload = [0; MESSAGE_BYTES_MAX];
-        let (first, rest) = payload.split_first_mut()?;
-        *first = aead.to_wire();
-        rest.get_mut(..parameters.len())?.copy_from_slice(parameters);
-        let payload = payload.get(..parameters.len().checked_add(1)?)?;
-        let message = Message::written(|out| state.write_message(payload, out).ok())?;
+        let mut writer = Writer::new(&mut payload);
+        writer.u8(aead.to_wire());
+        writer.bytes(parameters);
+        if let Some(key) = &self.invitation {
+            writer.bytes(key.expose());
+        }
+        let payload_len = writer.finish()?;
+        let message = Message::written(|out| state.write_message(payload.get(..payload_len)?, out).ok())?;
         Some((seals(&mut state, aead, viewer.connection_id)?, message))
     }
 
@@ -105,12 +111,24 @@ impl Handshake for Noise {
         connection_id: u32,
         response: &[u8],
         parameters: &mut [u8],
-    ) -> Option<(Seals<Cipher>, usize)> {
+    ) -> Option<Concluded<Self>> {
         let mut payload = [0; MESSAGE_BYTES_MAX];
         let payload_len = pending.read_message(response, &mut payload).ok()?;
-        let (aead, rest) = payload.get(..payload_len)?.split_first()?;
+        let (aead, mut rest) = payload.get(..payload_len)?.split_first()?;
+        let mut next = None;
+        if self.auth == Auth::Code {
+            let key;
+            (rest, key) = rest.split_last_chunk()?;
+            next = Some(Self::with_key(SharedKey::new(*key), self.prefers));
+        }
         parameters.get_mut(..rest.len())?.copy_from_slice(rest);
-        Some((seals(pending, Aead::from_wire(*aead)?, connection_id)?, rest.len()))
+        let seals = seals(pending, Aead::from_wire(*aead)?, connection_id)?;
+        Some(Concluded { seals, parameters_len: rest.len(), next })
+    }
+
+    fn paired(&self, key: SharedKey) -> Option<Self> {
+        // A viewer has nothing to tell yet, and does not.
+        Some(Self { auth: Auth::Code, key, invitation: Some(self.key.clone()), prefers: self.prefers })
     }
 }
 
@@ -180,9 +198,9 @@ mod tests {
         let proposal = Proposal { message: message.as_bytes(), ciphers, connection_id: 5 };
         let (server_seals, response) = server.respond(&mut secrets_s, contexts[1], proposal, PARAMETERS)?;
         let mut parameters = [0; 32];
-        let (viewer_seals, len) = viewer.conclude(&mut pending, 5, response.as_bytes(), &mut parameters)?;
-        assert_eq!(&parameters[..len], PARAMETERS);
-        Some((viewer_seals, server_seals))
+        let concluded = viewer.conclude(&mut pending, 5, response.as_bytes(), &mut parameters)?;
+        assert_eq!(&parameters[..concluded.parameters_len], PARAMETERS);
+        Some((concluded.seals, server_seals))
     }
 
     #[test]
@@ -218,7 +236,7 @@ mod tests {
         let proposal = Proposal { message: message.as_bytes(), ciphers: Aead::ALL, connection_id: 5 };
         let (server, response) = key(1).respond(&mut Secrets::new([2; 32]), b"c", proposal, PARAMETERS).unwrap();
         // Somebody changed the name of the session, which is said in clear.
-        let (viewer, _) = key(1).conclude(&mut pending, 6, response.as_bytes(), &mut [0; 32]).unwrap();
+        let viewer = key(1).conclude(&mut pending, 6, response.as_bytes(), &mut [0; 32]).unwrap().seals;
         let mut body = *b"hello                ";
         server.to_viewer.seal(1, b"h", &mut body);
         assert!(viewer.to_viewer.open(1, b"h", &mut body).is_err());
@@ -239,7 +257,7 @@ mod tests {
         for len in 0..response.as_bytes().len() {
             assert!(key(1).conclude(&mut pending, 5, &response.as_bytes()[..len], &mut parameters).is_none());
         }
-        let (viewer, _) = key(1).conclude(&mut pending, 5, response.as_bytes(), &mut parameters).unwrap();
+        let viewer = key(1).conclude(&mut pending, 5, response.as_bytes(), &mut parameters).unwrap().seals;
         let mut body = *b"hello                ";
         server.to_viewer.seal(1, b"h", &mut body);
         assert_eq!(viewer.to_viewer.open(1, b"h", &mut body), Ok(5));

@@ -5,12 +5,12 @@ use alloc::collections::VecDeque;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::attempt::{Answer, Attempt};
+use super::attempt::{Accepted, Answer, Attempt};
 use super::events::{AccessUnit, ClientEvent, ClientStats, EndReason, LostReason, TimeoutReason};
 use super::outcome::Outcome;
 use super::session::{Session, Wants};
 use super::state::{ClientInput, ClientState};
-use crate::handshake::{Auth, Handshake};
+use crate::handshake::{Auth, Handshake, PairingCode};
 use crate::limits::{EVENTS_MAX, RECONNECT_FIRST, RECONNECT_MAX};
 use crate::rng::Rng;
 use crate::secrets::Secrets;
@@ -30,6 +30,8 @@ pub struct ClientConfig {
     pub server: SocketAddr,
     /// Time from capture to display that is aimed at; by the path if absent.
     pub budget: Option<Duration>,
+    /// The code that the server shows, for who has no key. Once let in by it, the viewer is told the key.
+    pub code: Option<PairingCode>,
 }
 
 #[derive(Debug)]
@@ -69,7 +71,7 @@ impl<H: Handshake> Client<H> {
     pub fn new(config: ClientConfig, handshake: H, seed: [u8; 32], now: Timestamp) -> Self {
         let mut secrets = Secrets::new(seed);
         let rng = Rng::new(secrets.next_u64());
-        let phase = Phase::Connecting(Box::new(Attempt::new(now, &mut secrets, None)));
+        let phase = Phase::Connecting(Box::new(Attempt::new(now, &mut secrets, None, config.code)));
         Self {
             config,
             handshake,
@@ -192,7 +194,8 @@ impl<H: Handshake> Client<H> {
             Phase::Waiting { until } => {
                 if now >= *until {
                     self.step(ClientInput::PauseOver);
-                    self.phase = Phase::Connecting(Box::new(Attempt::new(now, &mut self.secrets, self.token)));
+                    self.phase =
+                        Phase::Connecting(Box::new(Attempt::new(now, &mut self.secrets, self.token, self.config.code)));
                 }
             }
             Phase::Ended => {}
@@ -236,11 +239,16 @@ impl<H: Handshake> Client<H> {
         self.now = self.now.max(now);
     }
 
-    fn handle_answer(&mut self, now: Timestamp, answer: Answer<H::Seal>) {
+    fn handle_answer(&mut self, now: Timestamp, answer: Answer<H>) {
         match answer {
             Answer::Ignored => self.dropped += 1,
             Answer::Retried => self.token = None,
-            Answer::Accepted { channel, connection_id, parameters } => {
+            Answer::Accepted(Accepted { channel, connection_id, parameters, next }) => {
+                if let Some(handshake) = next {
+                    self.handshake = handshake;
+                    self.config.code = None;
+                }
+                self.token = None;
                 self.step(ClientInput::Accepted);
                 let wants = Wants { budget: self.config.budget, paused: self.paused };
                 let session = Session::new(now, *channel, connection_id, &parameters, wants);
@@ -250,16 +258,20 @@ impl<H: Handshake> Client<H> {
                 self.push(ClientEvent::Connected);
             }
             Answer::Rejected(CloseCode::Full) => self.lose(now, ClientInput::Full, LostReason::Full),
+            Answer::Rejected(CloseCode::Busy) => self.lose(now, ClientInput::Full, LostReason::Busy),
             Answer::Rejected(CloseCode::Shutdown) => self.lose(now, ClientInput::Full, LostReason::Shutdown),
             Answer::Rejected(CloseCode::Kicked) => self.end(ClientInput::Refused, EndReason::Kicked),
+            Answer::Rejected(CloseCode::WrongCode) => self.end(ClientInput::Refused, EndReason::WrongCode),
             Answer::Rejected(CloseCode::EndOfStream) => self.end(ClientInput::Refused, EndReason::EndOfStream),
             Answer::Rejected(CloseCode::Protocol | CloseCode::Leaving) => {
                 self.end(ClientInput::Refused, EndReason::Protocol);
             }
-            Answer::Unwanted => {
+            Answer::Unwanted { auth_modes } => {
                 let reason = match self.handshake.auth() {
+                    Auth::Open if self.config.code.is_some() => EndReason::CodeUnwanted,
+                    Auth::Open if auth_modes & Auth::Code.bit() != 0 => EndReason::CodeNeeded,
                     Auth::Open => EndReason::KeyNeeded,
-                    Auth::Key => EndReason::KeyUnwanted,
+                    Auth::Key | Auth::Code => EndReason::KeyUnwanted,
                 };
                 self.end(ClientInput::Refused, reason);
             }
@@ -285,9 +297,9 @@ impl<H: Handshake> Client<H> {
         match session.close_received() {
             Some(CloseCode::EndOfStream) => self.end(ClientInput::Dismissed, EndReason::EndOfStream),
             Some(CloseCode::Kicked) => self.end(ClientInput::Dismissed, EndReason::Kicked),
-            Some(CloseCode::Protocol) => self.end(ClientInput::Dismissed, EndReason::Protocol),
+            Some(CloseCode::Protocol | CloseCode::WrongCode) => self.end(ClientInput::Dismissed, EndReason::Protocol),
             Some(_) if self.state == ClientState::Leaving => self.end(ClientInput::Left, EndReason::Left),
-            Some(CloseCode::Full) => self.lose(now, ClientInput::Lost, LostReason::Full),
+            Some(CloseCode::Full | CloseCode::Busy) => self.lose(now, ClientInput::Lost, LostReason::Full),
             Some(CloseCode::Shutdown | CloseCode::Leaving) => {
                 self.lose(now, ClientInput::Lost, LostReason::Shutdown);
             }

@@ -60,6 +60,8 @@ pub enum LostReason {
     Shutdown,
     /// The server has no room.
     Full,
+    /// Somebody else tries the pairing code, or guesses have used it up.
+    Busy,
     /// The server did not answer.
     NoAnswer,
 }
@@ -70,6 +72,7 @@ impl fmt::Display for LostReason {
             Self::Silence => "nothing heard from the server",
             Self::Shutdown => "the server stopped",
             Self::Full => "the server is full",
+            Self::Busy => "the pairing code is in use",
             Self::NoAnswer => "the server does not answer",
         })
     }
@@ -94,6 +97,12 @@ pub enum EndReason {
     Incompatible,
     /// The server lets nobody in without its key, and this viewer has none.
     KeyNeeded,
+    /// The server lets viewers in by a code that it shows, and this viewer has neither that nor the key.
+    CodeNeeded,
+    /// The code is not the one that the server shows.
+    WrongCode,
+    /// This viewer has a code, but the server shows none.
+    CodeUnwanted,
     /// This viewer has a key, but the server knows none: it may not be the one that was meant.
     KeyUnwanted,
 }

@@ -4,20 +4,24 @@ use alloc::collections::VecDeque;
 use core::net::SocketAddr;
 
 use super::cookie::Cookies;
+use super::events::ServerEvent;
 use super::gate::Gate;
+use super::pairing::Pairing;
 use super::seen::Seen;
 use super::server::Server;
 use super::state::ViewerInput;
 use super::token::Tokens;
 use super::viewer::{Accepted, Viewer, ViewerId};
-use crate::handshake::{Handshake, Proposal};
+use crate::handshake::{Auth, Handshake, PairingCode, Proposal};
 use crate::limits::{
     AMPLIFICATION_FACTOR_MAX, FRAME_BYTES_MAX, HALF_OPEN_GRACE, HALF_OPEN_MAX, HALF_OPEN_PER_ADDRESS_MAX,
 };
 use crate::secrets::Secrets;
 use crate::time::Timestamp;
 use crate::transmit::Transmit;
-use crate::wire::long::{CONTEXT_BYTES_MAX, INIT_BYTES, Init, Long, SessionParameters, nonce_of_any_version};
+use crate::wire::long::{
+    CONTEXT_BYTES_MAX, ClientNonce, INIT_BYTES, Init, Long, Pair1, SessionParameters, nonce_of_any_version,
+};
 use crate::wire::{CloseCode, VERSION, WireError};
 
 /// Largest answer to a LONG datagram.
@@ -44,14 +48,32 @@ pub(super) struct Door {
     next_id: u64,
     seen: Seen,
     gate: Gate,
+    pairing: Option<Pairing>,
 }
 
 impl Door {
-    pub(super) fn new(now: Timestamp, seed: [u8; 32]) -> Self {
+    pub(super) fn new(now: Timestamp, seed: [u8; 32], pairs: bool) -> Self {
         let mut secrets = Secrets::new(seed);
         let (cookies, tokens) = (Cookies::new(now, &mut secrets), Tokens::new(&mut secrets));
         let answers = VecDeque::with_capacity(ANSWERS_MAX);
-        Self { secrets, cookies, tokens, answers, next_id: 1, seen: Seen::default(), gate: Gate::new(now) }
+        let pairing = pairs.then(|| Pairing::new(now, &mut secrets));
+        Self { secrets, cookies, tokens, answers, next_id: 1, seen: Seen::default(), gate: Gate::new(now), pairing }
+    }
+
+    /// The code that lets viewers in now.
+    pub(super) fn pairing_code(&self) -> Option<PairingCode> {
+        self.pairing.as_ref()?.code().map(|(code, _)| code)
+    }
+
+    /// When that changes.
+    pub(super) fn pairing_due(&self) -> Option<Timestamp> {
+        self.pairing.as_ref().map(Pairing::due)
+    }
+
+    /// Changes it if it is time to; whether it did.
+    pub(super) fn renew_code(&mut self, now: Timestamp) -> bool {
+        let Self { pairing, secrets, .. } = self;
+        pairing.as_mut().is_some_and(|pairing| pairing.renew(now, secrets))
     }
 
     pub(super) fn poll_transmit(&mut self, buf: &mut [u8]) -> Option<Transmit> {
@@ -80,6 +102,10 @@ impl<H: Handshake> Server<H> {
                 self.handle_init(now, from, &init);
                 true
             }
+            Ok(Long::Pair1(pair)) if self.door.pairing.is_some() => {
+                self.handle_pair(now, from, &pair);
+                true
+            }
             Err(WireError::Version) => {
                 let Some(nonce) = nonce_of_any_version(datagram) else { return false };
                 self.stats.unproven_bytes_received += INIT_BYTES as u64;
@@ -87,9 +113,69 @@ impl<H: Handshake> Server<H> {
                 self.stats.unproven_bytes_sent += len as u64;
                 true
             }
-            Ok(Long::Retry { .. } | Long::Accept { .. } | Long::Versions { .. } | Long::Reject { .. }) | Err(_) => {
-                false
-            }
+            Ok(
+                Long::Retry { .. }
+                | Long::Accept { .. }
+                | Long::Versions { .. }
+                | Long::Reject { .. }
+                | Long::Pair1(_)
+                | Long::Pair2 { .. },
+            )
+            | Err(_) => false,
+        }
+    }
+
+    /// Asks an address to prove itself.
+    fn retry(&mut self, now: Timestamp, from: SocketAddr, nonce: ClientNonce) {
+        let Door { cookies, secrets, pairing, .. } = &mut self.door;
+        let cookie = cookies.make(now, secrets, from, &nonce);
+        let auth_modes = self.handshake.auth().bit() | pairing.as_ref().map_or(0, |_| Auth::Code.bit());
+        self.stats.unproven_bytes_received += INIT_BYTES as u64;
+        self.stats.retries_sent += 1;
+        self.stats.unproven_bytes_sent += self.door.answer(from, &Long::Retry { nonce, auth_modes, cookie }) as u64;
+    }
+
+    /// A viewer that has a code wants to make a key of it.
+    fn handle_pair(&mut self, now: Timestamp, from: SocketAddr, pair: &Pair1<'_>) {
+        let nonce = pair.nonce;
+        let Door { cookies, secrets, pairing, gate, .. } = &mut self.door;
+        let is_proven = pair.cookie.is_some_and(|cookie| cookies.check(now, secrets, from, &nonce, &cookie));
+        if !is_proven {
+            return self.retry(now, from, nonce);
+        }
+        if !gate.admits(now, from.ip()) {
+            self.stats.handshakes_limited += 1;
+            return;
+        }
+        let Some(pairing) = pairing else { return };
+        let (share, lapsed) = pairing.answer(now, from, pair, secrets);
+        if let Some(address) = lapsed {
+            // Whoever keeps the others waiting is soon not listened to.
+            gate.failed(now, address.ip());
+        }
+        let busy = Long::Reject { nonce, code: CloseCode::Busy };
+        self.door.answer(from, &share.as_ref().map_or(busy, |share| Long::Pair2 { nonce, share }));
+    }
+
+    /// How a viewer with this INIT has to prove its right: by a key of its own if it has paired.
+    fn handshake_for(&self, now: Timestamp, from: SocketAddr, init: &Init<'_>) -> Option<H> {
+        if init.auth != Auth::Code.to_wire() {
+            return Some(self.handshake.clone());
+        }
+        let key = self.door.pairing.as_ref()?.key(now, from, &init.nonce)?;
+        self.handshake.paired(key.clone())
+    }
+
+    /// The exchange of codes is over.
+    fn finish_pairing(&mut self, now: Timestamp, from: SocketAddr, init: &Init<'_>, succeeded: bool) {
+        let Some(pairing) = &mut self.door.pairing else { return };
+        let had_code = pairing.code().is_some();
+        pairing.finish(now, succeeded);
+        if had_code && pairing.code().is_none() {
+            self.push(ServerEvent::PairingCode(None));
+        }
+        if !succeeded {
+            self.door.answer(from, &Long::Reject { nonce: init.nonce, code: CloseCode::WrongCode });
         }
     }
 
@@ -105,12 +191,7 @@ impl<H: Handshake> Server<H> {
         let has_cookie = init.cookie.is_some_and(|cookie| cookies.check(now, secrets, from, &nonce, &cookie));
         let token = if has_cookie { None } else { tokens.check(now, from.ip(), init.token) };
         if !has_cookie && token.is_none() {
-            let cookie = cookies.make(now, secrets, from, &nonce);
-            self.stats.unproven_bytes_received += INIT_BYTES as u64;
-            self.stats.retries_sent += 1;
-            let retry = Long::Retry { nonce, auth_modes: self.handshake.auth().bit(), cookie };
-            self.stats.unproven_bytes_sent += self.door.answer(from, &retry) as u64;
-            return;
+            return self.retry(now, from, nonce);
         }
         if self.door.seen.contains(&nonce) {
             self.stats.handshakes_refused += 1;
@@ -163,7 +244,11 @@ impl<H: Handshake> Server<H> {
         let proposal = Proposal { message: init.handshake, ciphers: init.ciphers, connection_id };
         let mut context = [0; CONTEXT_BYTES_MAX];
         let (context, parameters) = (init.context(&mut context), self.parameters(now).to_bytes());
-        let response = self.handshake.respond(&mut self.door.secrets, context, proposal, &parameters);
+        let handshake = self.handshake_for(now, from, init)?;
+        let response = handshake.respond(&mut self.door.secrets, context, proposal, &parameters);
+        if handshake.auth() == Auth::Code {
+            self.finish_pairing(now, from, init, response.is_some());
+        }
         let Some((seals, response)) = response else {
             self.stats.handshakes_refused += 1;
             self.door.gate.failed(now, from.ip());

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use super::state::ViewerState;
 use super::viewer::ViewerId;
+use crate::handshake::PairingCode;
 use crate::wire::CloseCode;
 
 /// Why a viewer is gone.
@@ -60,6 +61,8 @@ pub enum ServerEvent {
         /// Where it is.
         to: SocketAddr,
     },
+    /// Viewers are let in by this code from now on; by none if it is absent, as guesses have used the last one up.
+    PairingCode(Option<PairingCode>),
     /// The encoder should make its next picture a key frame.
     KeyFrameWanted,
     /// Every goodbye is said: the shell may stop.
@@ -75,6 +78,8 @@ pub enum TimeoutReason {
     Viewer,
     /// Requests for key frames have been collected.
     KeyFrame,
+    /// The pairing code is to be changed.
+    Pairing,
     /// What viewers have not decoded by now they will not.
     Drain,
 }
@@ -140,7 +145,7 @@ pub struct ServerStats {
     pub datagrams_sent: u64,
     /// Bytes of those, UDP payload.
     pub bytes_sent: u64,
-    /// INITs that did not prove the right to watch, or were used before; nobody answered.
+    /// INITs that did not prove the right to watch, or were used before.
     pub handshakes_refused: u64,
     /// INITs that were not looked at, as their source or all together had sent too many.
     pub handshakes_limited: u64,

@@ -13,6 +13,7 @@ mod gate;
 mod key_frames;
 mod pacer;
 mod packetizer;
+mod pairing;
 mod queue;
 mod schedule;
 mod seen;

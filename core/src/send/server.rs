@@ -32,6 +32,8 @@ pub struct ServerConfig {
     pub answers_key_requests: bool,
     /// Viewers at once, at most [`VIEWERS_MAX`].
     pub viewers_max: usize,
+    /// Whether viewers without the key are let in by a code, which [`ServerEvent::PairingCode`] tells.
+    pub pairing: bool,
 }
 
 /// The server's machine.
@@ -59,14 +61,16 @@ impl<H: Handshake> Server<H> {
     /// A server without viewers. `seed` decides everything secret about it and must come from a good source.
     pub fn new(mut config: ServerConfig, handshake: H, seed: [u8; 32], now: Timestamp) -> Self {
         config.viewers_max = config.viewers_max.min(VIEWERS_MAX);
+        let door = Door::new(now, seed, config.pairing);
+        let code = door.pairing_code().map(|code| ServerEvent::PairingCode(Some(code)));
         Self {
-            door: Door::new(now, seed),
+            door,
             viewers: Viewers::new(),
             stream: Stream::new(now, config.codec, config.fps, config.answers_key_requests),
             stats: ServerStats::default(),
             buffer: FrameBuffer::default(),
             key_frames: KeyFramePolicy::new(now, config.answers_key_requests),
-            events: VecDeque::new(),
+            events: code.into_iter().collect(),
             ending: None,
             finished: false,
             config,
@@ -193,6 +197,9 @@ impl<H: Handshake> Server<H> {
         if self.ending.is_some() {
             self.drain(now);
         }
+        if self.door.renew_code(now) {
+            self.push(ServerEvent::PairingCode(self.door.pairing_code()));
+        }
         if self.key_frames.poll(now) {
             self.stats.key_frames_wanted += 1;
             self.push(ServerEvent::KeyFrameWanted);
@@ -238,12 +245,13 @@ impl<H: Handshake> Server<H> {
     pub fn poll_timeout(&self) -> Option<(Timestamp, TimeoutReason)> {
         let transmit = self.viewers.transmits.first().map(|(at, _)| (at, TimeoutReason::Transmit));
         let viewer = self.viewers.timeouts.first().map(|(at, _)| (at, TimeoutReason::Viewer));
+        let pairing = self.door.pairing_due().map(|at| (at, TimeoutReason::Pairing));
         let key_frame = self.key_frames.due().map(|at| (at, TimeoutReason::KeyFrame));
         let drain = match self.ending {
             Some((CloseCode::EndOfStream, until)) if self.now < until => Some((until, TimeoutReason::Drain)),
             _ => None,
         };
-        [transmit, viewer, key_frame, drain].into_iter().flatten().min_by_key(|(at, _)| *at)
+        [transmit, viewer, pairing, key_frame, drain].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     /// How many subscriptions there are, half-open ones too.

@@ -9,6 +9,8 @@
 //! | 3 | ACCEPT | server | connection id u32, handshake message (length u8), in which the session parameters are |
 //! | 4 | VERSIONS | server | versions (count u8) |
 //! | 5 | REJECT | server | close code u16 |
+//! | 6 | PAIR1 | viewer | cookie (length u8: 0 or 18), share (length u8), zeros up to 1200 B |
+//! | 7 | PAIR2 | server | share (length u8) |
 //!
 //! The client nonce is echoed, so an answer belongs to exactly one attempt. INIT's size keeps every answer to
 //! an unproven address far below three times what came from it (RFC 9000 §8).
@@ -118,6 +120,33 @@ impl Init<'_> {
     }
 }
 
+/// How a viewer with a code begins; without a cookie there is no share yet, as the cookie is part of what it is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pair1<'a> {
+    /// Chosen at random for each attempt; INIT follows under the same one.
+    pub nonce: ClientNonce,
+    /// Proof that this address was answered before.
+    pub cookie: Option<Cookie>,
+    /// [`pairing`](crate::handshake::pairing)'s share, or empty.
+    pub share: &'a [u8],
+}
+
+impl Pair1<'_> {
+    /// What both sides have to hear alike: `magic u32 | version u8 | client nonce 8 B | cookie MAC 16 B | time u16`.
+    #[must_use]
+    pub fn context(&self) -> [u8; 31] {
+        let mut context = [0; 31];
+        let mut writer = Writer::new(&mut context);
+        writer.u32(MAGIC);
+        writer.u8(VERSION);
+        writer.bytes(&self.nonce);
+        if let Some(cookie) = &self.cookie {
+            cookie.write(&mut writer);
+        }
+        context
+    }
+}
+
 /// A handshake datagram, parsed. `nonce` is the client's, echoed by the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Long<'a> {
@@ -155,6 +184,15 @@ pub enum Long<'a> {
         /// Why.
         code: CloseCode,
     },
+    /// Viewer that has a code begins to make a key of it.
+    Pair1(Pair1<'a>),
+    /// Server's part of that key.
+    Pair2 {
+        /// Echo.
+        nonce: ClientNonce,
+        /// [`pairing`](crate::handshake::pairing)'s share.
+        share: &'a [u8],
+    },
 }
 
 impl<'a> Long<'a> {
@@ -174,6 +212,7 @@ impl<'a> Long<'a> {
         let nonce = reader.array()?;
         let long = match kind {
             1 => return Self::parse_init(datagram, nonce, reader),
+            6 => return Self::parse_pair1(datagram, nonce, reader),
             2 => Self::Retry { nonce, auth_modes: reader.u8()?, cookie: Cookie::read(&mut reader)? },
             3 => {
                 let connection_id = reader.u32()?;
@@ -185,6 +224,10 @@ impl<'a> Long<'a> {
                 Self::Versions { nonce, versions: reader.bytes(usize::from(count))? }
             }
             5 => Self::Reject { nonce, code: CloseCode::from_wire(reader.u16()?) },
+            7 => {
+                let len = reader.u8()?;
+                Self::Pair2 { nonce, share: reader.bytes(usize::from(len))? }
+            }
             _ => return Err(WireError::Field),
         };
         if reader.is_empty() { Ok(long) } else { Err(WireError::Trailing) }
@@ -194,11 +237,7 @@ impl<'a> Long<'a> {
         if datagram.len() != INIT_BYTES {
             return Err(WireError::Size);
         }
-        let cookie = match reader.u8()? {
-            0 => None,
-            COOKIE_BYTES => Some(Cookie::read(&mut reader)?),
-            _ => return Err(WireError::Field),
-        };
+        let cookie = read_cookie(&mut reader)?;
         let token_len = usize::from(reader.u8()?);
         if token_len > TOKEN_BYTES_MAX {
             return Err(WireError::Field);
@@ -209,10 +248,19 @@ impl<'a> Long<'a> {
         let versions = reader.bytes(usize::from(count))?;
         let len = reader.u8()?;
         let handshake = reader.bytes(usize::from(len))?;
-        if reader.rest().iter().any(|byte| *byte != 0) {
-            return Err(WireError::Trailing);
-        }
+        padding(&reader)?;
         Ok(Self::Init(Init { nonce, cookie, token, auth, ciphers, versions, handshake }))
+    }
+
+    fn parse_pair1(datagram: &[u8], nonce: ClientNonce, mut reader: Reader<'a>) -> Result<Self, WireError> {
+        if datagram.len() != INIT_BYTES {
+            return Err(WireError::Size);
+        }
+        let cookie = read_cookie(&mut reader)?;
+        let len = reader.u8()?;
+        let share = reader.bytes(usize::from(len))?;
+        padding(&reader)?;
+        Ok(Self::Pair1(Pair1 { nonce, cookie, share }))
     }
 
     /// Writes the datagram into `buf`: its length, or nothing if it does not fit.
@@ -239,6 +287,16 @@ impl<'a> Long<'a> {
                 head(&mut writer, 5, nonce);
                 writer.u16(code.to_wire());
             }
+            Self::Pair1(pair) => {
+                head(&mut writer, 6, &pair.nonce);
+                write_cookie(pair.cookie.as_ref(), &mut writer);
+                counted(&mut writer, pair.share);
+                writer.zeros(INIT_BYTES.saturating_sub(writer.len()));
+            }
+            Self::Pair2 { nonce, share } => {
+                head(&mut writer, 7, nonce);
+                counted(&mut writer, share);
+            }
         }
         writer.finish()
     }
@@ -251,6 +309,29 @@ pub fn nonce_of_any_version(datagram: &[u8]) -> Option<ClientNonce> {
     let (kind, magic, _version) = (reader.u8().ok()?, reader.u32().ok()?, reader.u8().ok()?);
     let answerable = kind == 1 && magic == MAGIC && datagram.len() >= INIT_BYTES;
     if answerable { reader.array().ok() } else { None }
+}
+
+fn read_cookie(reader: &mut Reader<'_>) -> Result<Option<Cookie>, WireError> {
+    match reader.u8()? {
+        0 => Ok(None),
+        COOKIE_BYTES => Ok(Some(Cookie::read(reader)?)),
+        _ => Err(WireError::Field),
+    }
+}
+
+fn write_cookie(cookie: Option<&Cookie>, writer: &mut Writer<'_>) {
+    match cookie {
+        None => writer.u8(0),
+        Some(cookie) => {
+            writer.u8(COOKIE_BYTES);
+            cookie.write(writer);
+        }
+    }
+}
+
+/// Behind the last field of a padded datagram nothing may follow but zeros.
+fn padding(reader: &Reader<'_>) -> Result<(), WireError> {
+    if reader.rest().iter().all(|byte| *byte == 0) { Ok(()) } else { Err(WireError::Trailing) }
 }
 
 fn head(writer: &mut Writer<'_>, kind: u8, nonce: &ClientNonce) {
@@ -269,13 +350,7 @@ fn counted(writer: &mut Writer<'_>, bytes: &[u8]) {
 
 fn write_init(init: &Init<'_>, writer: &mut Writer<'_>) {
     head(writer, 1, &init.nonce);
-    match &init.cookie {
-        None => writer.u8(0),
-        Some(cookie) => {
-            writer.u8(COOKIE_BYTES);
-            cookie.write(writer);
-        }
-    }
+    write_cookie(init.cookie.as_ref(), writer);
     counted(writer, init.token);
     writer.u8(init.auth);
     writer.u8(init.ciphers);
@@ -353,6 +428,9 @@ mod tests {
         check(Long::Accept { nonce: NONCE, connection_id: 9, handshake: b"m2" }, 21);
         check(Long::Versions { nonce: NONCE, versions: &[1, 2] }, 17);
         check(Long::Reject { nonce: NONCE, code: CloseCode::Full }, 16);
+        check(Long::Pair1(Pair1 { nonce: NONCE, cookie: None, share: b"" }), INIT_BYTES);
+        check(Long::Pair1(Pair1 { nonce: NONCE, cookie: Some(COOKIE), share: &[9; 33] }), INIT_BYTES);
+        check(Long::Pair2 { nonce: NONCE, share: &[9; 33] }, 48);
     }
 
     #[test]

@@ -74,10 +74,23 @@ pub enum CloseCode {
     Protocol,
     /// The viewer leaves.
     Leaving,
+    /// The pairing code is not the one that is shown.
+    WrongCode,
+    /// Another viewer is trying the pairing code, or guesses have used it up: the viewer tries again later.
+    Busy,
 }
 
 impl CloseCode {
-    const ALL: [Self; 6] = [Self::EndOfStream, Self::Shutdown, Self::Kicked, Self::Full, Self::Protocol, Self::Leaving];
+    const ALL: [Self; 8] = [
+        Self::EndOfStream,
+        Self::Shutdown,
+        Self::Kicked,
+        Self::Full,
+        Self::Protocol,
+        Self::Leaving,
+        Self::WrongCode,
+        Self::Busy,
+    ];
 
     /// The code's number on the wire.
     #[must_use]
@@ -89,6 +102,8 @@ impl CloseCode {
             Self::Full => 3,
             Self::Protocol => 4,
             Self::Leaving => 5,
+            Self::WrongCode => 6,
+            Self::Busy => 7,
         }
     }
 
@@ -108,6 +123,8 @@ impl fmt::Display for CloseCode {
             Self::Full => "server is full",
             Self::Protocol => "protocol error",
             Self::Leaving => "viewer left",
+            Self::WrongCode => "wrong pairing code",
+            Self::Busy => "pairing code in use",
         })
     }
 }

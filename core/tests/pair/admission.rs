@@ -1,60 +1,22 @@
 //! Who is let in: the door, with real handshakes and recorded ones.
 
-use core::net::SocketAddr;
 use core::time::Duration;
 
-use nalcast_core::Timestamp;
-use nalcast_core::handshake::{Noise, SharedKey};
-use nalcast_core::limits::DATAGRAM_BYTES_MAX;
-use nalcast_core::recv::{Client, ClientConfig, ClientEvent, EndReason};
-use nalcast_core::seal::Aead;
+use nalcast_core::handshake::Noise;
+use nalcast_core::recv::{ClientEvent, EndReason};
 use nalcast_core::send::Server;
 
+use crate::meeting::{Meeting, key, open};
 use crate::world::look::up;
-use crate::world::{server_address, server_config};
 
-const VIEWER: SocketAddr = SocketAddr::new(core::net::IpAddr::V4(core::net::Ipv4Addr::new(192, 0, 2, 1)), 5000);
-
-fn key(byte: u8) -> Noise {
-    Noise::with_key(SharedKey::new([byte; 32]), Aead::ChaCha20Poly1305)
-}
-
-fn open() -> Noise {
-    Noise::open(Aead::Aes128Gcm)
-}
-
-/// What becomes of a viewer with one handshake at a server with another, after ten seconds without any delay: its
-/// events, and how many datagrams of the server's it had.
+/// What becomes of a viewer with one handshake at a server with another, after ten seconds: its events, and how many
+/// datagrams of the server's it had.
 fn meet(viewer: Noise, server: Noise) -> (Vec<ClientEvent>, usize, Server<Noise>) {
-    let mut now = Timestamp::from_millis(1_000);
-    let end = now + Duration::from_secs(10);
-    let mut server = Server::new(server_config(), server, [1; 32], now);
-    let mut client = Client::new(ClientConfig { server: server_address(), budget: None }, viewer, [2; 32], now);
-    let (mut events, mut answers) = (Vec::new(), 0);
-    let mut buf = vec![0; 10 * DATAGRAM_BYTES_MAX];
-    while now < end {
-        client.handle_timeout(now);
-        server.handle_timeout(now);
-        let mut is_busy = true;
-        while is_busy {
-            is_busy = false;
-            while let Some(sent) = client.poll_transmit(now, &mut buf) {
-                server.handle_datagram(now, VIEWER, &mut buf[..sent.len]);
-                is_busy = true;
-            }
-            while let Some(sent) = server.poll_transmit(now, &mut buf) {
-                client.handle_datagram(now, server_address(), &mut buf[..sent.len]);
-                answers += 1;
-                is_busy = true;
-            }
-        }
-        while let Some(event) = client.poll_event() {
-            events.push(event);
-        }
-        while server.poll_event().is_some() {}
-        now += Duration::from_millis(1);
-    }
-    (events, answers, server)
+    let mut meeting = Meeting::new(server, false);
+    meeting.join(viewer, None);
+    meeting.run(Duration::from_secs(10));
+    let guest = meeting.guests.remove(0);
+    (guest.events, guest.answers, meeting.server)
 }
 
 fn is_connected(events: &[ClientEvent]) -> bool {
@@ -104,4 +66,21 @@ fn a_recorded_handshake_makes_no_second_session() {
         assert_eq!(world.server.viewer_count(), 0);
     }
     assert_eq!(world.server.stats().handshakes_refused, 10);
+}
+
+#[test]
+fn who_guesses_keys_is_soon_not_listened_to_and_his_neighbours_are() {
+    let mut meeting = Meeting::new(key(1), false);
+    let address = |host, port| std::net::SocketAddr::from(([192, 0, 2, host], port));
+    for guess in 0..4 {
+        meeting.join_from(address(1, 5_000 + guess), key(2), None);
+        meeting.run(Duration::from_secs(4));
+    }
+    let stats = meeting.server.stats();
+    // Ten at once, and one each six seconds.
+    assert!((10..=13).contains(&stats.handshakes_refused) && stats.handshakes_limited > 0, "{stats:?}");
+    let guesser = meeting.join_from(address(1, 6_000), key(1), None);
+    let neighbour = meeting.join_from(address(2, 5_000), key(1), None);
+    meeting.run(Duration::from_secs(1));
+    assert!(!meeting.guests[guesser].is_connected() && meeting.guests[neighbour].is_connected());
 }

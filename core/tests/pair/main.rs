@@ -11,6 +11,8 @@ mod isolation;
 mod joining;
 mod keys;
 mod loss;
+mod meeting;
 mod membership;
+mod pairing;
 mod paths;
 mod streams;

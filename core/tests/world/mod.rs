@@ -73,7 +73,7 @@ pub(crate) fn server_address() -> SocketAddr {
 }
 
 pub(crate) fn server_config() -> ServerConfig {
-    ServerConfig { codec: Codec::H264, fps: 30, answers_key_requests: true, viewers_max: 64 }
+    ServerConfig { codec: Codec::H264, fps: 30, answers_key_requests: true, viewers_max: 64, pairing: false }
 }
 
 impl World {
@@ -108,7 +108,7 @@ impl World {
 
     pub(crate) fn join_from(&mut self, address: SocketAddr, clock_ahead: Duration) -> usize {
         let index = self.viewers.len();
-        let config = ClientConfig { server: server_address(), budget: None };
+        let config = ClientConfig { server: server_address(), budget: None, code: None };
         let client = Client::new(config, Plain, seed(index), self.now + clock_ahead);
         let events = Vec::new();
         self.viewers.push(Viewer { address, left: Vec::new(), client, events, clock_ahead, oracle: Oracle::default() });

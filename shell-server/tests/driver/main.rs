@@ -115,7 +115,8 @@ async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<ServerReport, DriverError<std::io::Error>> {
     let clock = shell_server::clock::Clock::start();
-    let config = ServerConfig { codec: Codec::H264, fps: 30, answers_key_requests: true, viewers_max: 4 };
+    let config =
+        ServerConfig { codec: Codec::H264, fps: 30, answers_key_requests: true, viewers_max: 4, pairing: false };
     let server = Server::new(config, Noise::open(Aead::Aes128Gcm), [7; 32], clock.now());
     let mut hooks = Hooks { told: Some(told) };
     let io = ServerIo { source: &mut source, hooks: &mut hooks, wait_viewers: 1 };
@@ -132,7 +133,7 @@ async fn try_watch(
     shutdown: impl Future<Output = ()>,
 ) -> Result<ClientOutcome, shell_client::driver::DriverError<std::io::Error>> {
     let clock = shell_client::clock::Clock::start();
-    let config = ClientConfig { server: SERVER.parse().unwrap(), budget: None };
+    let config = ClientConfig { server: SERVER.parse().unwrap(), budget: None, code: None };
     let client = Client::new(config, Noise::open(Aead::Aes128Gcm), [11; 32], clock.now());
     timeout(LONG, shell_client::driver::run(socket, client, clock, sink, shutdown)).await.expect("the viewer hangs")
 }

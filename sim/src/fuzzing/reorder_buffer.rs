@@ -92,7 +92,7 @@ struct Run {
 impl Run {
     fn new(choice: u8) -> Self {
         let now = Timestamp::from_millis(1_000);
-        let mut client = Client::new(ClientConfig { server: SERVER, budget: None }, Plain, [1; 32], now);
+        let mut client = Client::new(ClientConfig { server: SERVER, budget: None, code: None }, Plain, [1; 32], now);
         let mut buf = [0; 1_500];
         client.poll_transmit(now, &mut buf).expect("INIT");
         let Ok(Long::Init(init)) = Long::parse(&buf[..INIT_BYTES]) else { panic!("INIT") };
