@@ -296,6 +296,26 @@ async fn a_broken_socket_ends_the_loops_and_one_that_cannot_send_does_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_datagram_that_is_refused_is_one_that_got_lost() {
+    let (server_socket, viewer_socket) = pair();
+    server_socket.set_fault(Fault::LargeIsRefused);
+    let (source, units) = mpsc::channel(4);
+    let (told, mut sink) = (RefCell::default(), Collector::default());
+    let (report, outcome, ()) = tokio::join!(
+        serve(&server_socket, units, &told, pending()),
+        watch(&viewer_socket, &mut sink, pending()),
+        feed(source, 50, Some(SourceEvent::Ended), &told),
+    );
+    let report = report.unwrap();
+    assert_eq!((report.end, outcome.reason), (ServerEnd::EndOfSource, EndReason::EndOfStream));
+    assert_eq!(report.stats.access_units, 50);
+    let too_large = server_socket.too_large.get();
+    assert!(too_large > 0 && report.send_errors == too_large, "{too_large} {}", report.send_errors);
+    assert_eq!(sink.units.first(), Some(&unit(0)));
+    assert!(sink.events.contains(&"abandoned".to_owned()), "{:?}", sink.events);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_closed_port_is_believed_sooner_than_silence() {
     let start = Instant::now();
     let (_server_socket, viewer_socket) = pair();
