@@ -41,7 +41,7 @@ fn bind_everywhere<T>(address: SocketAddr, bind: impl Fn(SocketAddr) -> io::Resu
         // A port that is taken is taken: half a server would be no help.
         Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && error.kind() != ErrorKind::AddrInUse => {
             let socket = bind(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port()))?;
-            tracing::info!("no IPv6 on this machine ({error}): viewers are served over IPv4");
+            tracing::info!("IPv6 cannot be used here ({error}): viewers are served over IPv4");
             Ok(socket)
         }
         bound => bound,
@@ -88,7 +88,7 @@ pub fn reachable_address(local: SocketAddr) -> SocketAddr {
         SocketAddr::V4(_) => Ok(Ipv4Addr::LOCALHOST.into()),
         SocketAddr::V6(_) => used_towards(OUTSIDE_IPV6),
     });
-    SocketAddr::new(used.unwrap_or(Ipv4Addr::LOCALHOST.into()), local.port())
+    SocketAddr::new(used.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), local.port())
 }
 
 /// Which of this machine's addresses datagrams towards `outside` would leave from.
@@ -100,7 +100,7 @@ fn used_towards((any, outside): (&str, &str)) -> io::Result<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::ErrorKind;
+    use core::time::Duration;
 
     use super::*;
 
@@ -121,6 +121,9 @@ mod tests {
         }
     }
 
+    /// Far longer than anything takes, so that a hang becomes a failure.
+    const PATIENCE: Duration = Duration::from_secs(10);
+
     /// Each viewer is known by the address that it has itself, and is answered there.
     #[expect(clippy::print_stdout, reason = "a test that does not run says so")]
     #[tokio::test]
@@ -133,10 +136,12 @@ mod tests {
                 Err(error) if host.is_ipv6() => return println!("skipped: no IPv6 on this machine ({error})"),
                 viewer => viewer.unwrap(),
             };
+            viewer.set_read_timeout(Some(PATIENCE)).unwrap();
             viewer.connect((host, port)).unwrap();
             viewer.send(b"hello").unwrap();
             let mut buf = [0; 16];
-            let (len, from) = server.recv_from(&mut buf).await.unwrap();
+            let received = tokio::time::timeout(PATIENCE, server.recv_from(&mut buf)).await;
+            let (len, from) = received.expect("it does not arrive").unwrap();
             assert_eq!((&buf[..len], from), (&b"hello"[..], viewer.local_addr().unwrap()));
 
             server.send_to(b"one", from).await.unwrap();

@@ -190,11 +190,17 @@ fn mapped(address: SocketAddr) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
+    use tokio::time::timeout;
+
     use super::*;
     use crate::net::{Bursts, open_udp};
 
     const LOCALHOST: &str = "127.0.0.1:0";
     const LOCALHOST_IPV6: &str = "[::1]:0";
+    /// Far longer than anything takes, so that a hang becomes a failure.
+    const PATIENCE: Duration = Duration::from_secs(10);
 
     /// Nothing, and a word about it, for an IPv6 address on a machine that has no IPv6.
     #[expect(clippy::print_stdout, reason = "a test that does not run says so")]
@@ -223,10 +229,24 @@ mod tests {
     async fn expect_burst(receiver: &Udp, from: SocketAddr, len: usize, size: usize) {
         let mut buf = [0; DATAGRAM_BYTES_MAX];
         for (number, expected) in vec![0; len].chunks(size).enumerate() {
-            assert_eq!(receiver.recv_from(&mut buf).await.unwrap(), (expected.len(), from), "datagram {number}");
+            let received = timeout(PATIENCE, receiver.recv_from(&mut buf)).await.expect("it does not arrive");
+            assert_eq!(received.unwrap(), (expected.len(), from), "datagram {number}");
             assert!(buf[..expected.len()].iter().all(|byte| usize::from(*byte) == number), "datagram {number}");
         }
         assert_eq!(receiver.try_recv_from(&mut buf).unwrap(), None);
+    }
+
+    #[test]
+    fn an_ipv4_address_has_one_form_on_each_side() {
+        let table = [
+            ("192.0.2.1:5", "[::ffff:192.0.2.1]:5"),
+            ("[2001:db8::1]:5", "[2001:db8::1]:5"),
+            ("[fe80::1%3]:5", "[fe80::1%3]:5"),
+        ];
+        for (ours, sockets) in table {
+            let (ours, sockets): (SocketAddr, SocketAddr) = (ours.parse().unwrap(), sockets.parse().unwrap());
+            assert_eq!((mapped(ours), canonical(sockets)), (sockets, ours));
+        }
     }
 
     #[cfg(target_os = "linux")]
@@ -297,6 +317,9 @@ mod tests {
         let (transmit, bytes) = burst(to, 9_999, 1_200);
         a.send(&transmit, &bytes).await.unwrap();
         expect_burst(&b, from, 9_999, 1_200).await;
+        a.send(&transmit, &bytes).await.unwrap();
+        b.recv_from(&mut []).await.unwrap();
+        assert!(b.received.borrow().unread.is_empty(), "each datagram is a system call of its own");
     }
 
     #[tokio::test]
@@ -316,7 +339,8 @@ mod tests {
         for len in [0, 1, 16, 17, 65_507] {
             a.send_to(&vec![7; len], to).await.unwrap();
             let mut buf = [0; 16];
-            assert_eq!(b.recv_from(&mut buf).await.unwrap(), (len.min(16), from), "{len}");
+            let received = timeout(PATIENCE, b.recv_from(&mut buf)).await.expect("it does not arrive");
+            assert_eq!(received.unwrap(), (len.min(16), from), "{len}");
             assert!(buf.iter().take(len).all(|byte| *byte == 7), "{len}");
             assert_eq!(b.try_recv_from(&mut buf).unwrap(), None, "{len}");
         }
