@@ -197,7 +197,6 @@ fn only_who_has_the_key_watches() {
 }
 
 /// A viewer of each family at one server, which knows each by the address that it has itself.
-#[expect(clippy::print_stdout, reason = "a test that does not run says so")]
 #[test]
 fn viewers_of_both_families_watch_one_server() {
     let Some(_turn) = turn() else { return };

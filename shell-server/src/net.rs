@@ -125,7 +125,6 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(10);
 
     /// Each viewer is known by the address that it has itself, and is answered there.
-    #[expect(clippy::print_stdout, reason = "a test that does not run says so")]
     #[tokio::test]
     async fn one_socket_serves_viewers_of_both_families() {
         let server = ServerSocket::bind("[::]:0".parse().unwrap()).unwrap();

@@ -203,7 +203,6 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(10);
 
     /// Nothing, and a word about it, for an IPv6 address on a machine that has no IPv6.
-    #[expect(clippy::print_stdout, reason = "a test that does not run says so")]
     fn bound(address: &str) -> Option<Udp> {
         let address: SocketAddr = address.parse().unwrap();
         let bind = || {
