@@ -13,6 +13,7 @@ use std::io;
 use nalcast_core::handshake::Handshake;
 use nalcast_core::limits::DATAGRAM_BYTES_MAX;
 use nalcast_core::recv::{Client, ClientEvent, ClientStats, EndReason};
+use nalcast_core::socket::Refused;
 use nalcast_core::{DatagramSocket, Timestamp};
 use shell_common::clock::Clock;
 use shell_common::receive_errors::ReceiveErrors;
@@ -213,13 +214,11 @@ impl<'a, D: DatagramSocket, S: Handshake> Driver<'a, D, S> {
     /// Gives out what the machine has: datagrams, then events.
     async fn drain(&mut self, now: Timestamp, sink: &mut impl Sink) {
         while let Some(transmit) = self.client.poll_transmit(now, &mut self.transmit) {
-            for datagram in transmit.datagrams(&self.transmit) {
-                if let Err(error) = self.socket.send_to(datagram, transmit.destination).await {
-                    self.send_errors += 1;
-                    tracing::debug!(%error, "a datagram could not be sent");
-                    // A connected socket hands an ICMP message to whichever call comes first.
-                    note_unreachable(&mut self.client, now, &error);
-                }
+            if let Err(Refused { datagrams, error }) = self.socket.send(&transmit, &self.transmit).await {
+                self.send_errors += datagrams;
+                tracing::debug!(%error, datagrams, "could not be sent");
+                // A connected socket hands an ICMP message to whichever call comes first.
+                note_unreachable(&mut self.client, now, &error);
             }
         }
         while let Some(event) = self.client.poll_event() {

@@ -4,15 +4,15 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::io;
 
 use nalcast_core::DatagramSocket;
-use shell_common::net::{Bursts, open_udp, without_waiting};
-use tokio::net::UdpSocket;
+use shell_common::net::{Bursts, open_udp};
+use shell_common::udp::Udp;
 
 /// A UDP socket of the operating system that talks to one server.
 ///
 /// It is connected, because only then the system tells that nobody listens there (ICMP port unreachable).
 #[derive(Debug)]
 pub struct ViewerSocket {
-    socket: UdpSocket,
+    udp: Udp,
     server: SocketAddr,
 }
 
@@ -26,7 +26,7 @@ impl ViewerSocket {
         let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
         socket.bind(&SocketAddr::new(any, 0).into())?;
         socket.connect(&server.into())?;
-        Ok(Self { socket: UdpSocket::from_std(socket.into())?, server })
+        Ok(Self { udp: Udp::new(socket)?, server })
     }
 }
 
@@ -34,27 +34,29 @@ impl DatagramSocket for ViewerSocket {
     type Error = io::Error;
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+        self.udp.local_addr()
     }
 
     async fn send_to(&self, datagram: &[u8], to: SocketAddr) -> io::Result<()> {
         debug_assert_eq!(to, self.server, "a viewer talks to its server only");
-        self.socket.send(datagram).await.map(drop)
+        self.udp.send_connected(datagram).await
     }
 
     async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        Ok((self.socket.recv(buf).await?, self.server))
+        let (len, _) = self.udp.recv_from(buf).await?;
+        Ok((len, self.server))
     }
 
     fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
-        let len = without_waiting(self.socket.try_recv(buf))?;
-        Ok(len.map(|len| (len, self.server)))
+        Ok(self.udp.try_recv_from(buf)?.map(|(len, _)| (len, self.server)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::ErrorKind;
+
+    use tokio::net::UdpSocket;
 
     use super::*;
 

@@ -196,6 +196,34 @@ fn only_who_has_the_key_watches() {
     }
 }
 
+/// A viewer of each family at one server, which knows each by the address that it has itself.
+#[test]
+fn viewers_of_both_families_watch_one_server() {
+    let Some(_turn) = turn() else { return };
+    let arguments = ["--source", "pattern", "--region", "640x360", "--http", "off", "--open", "--listen", "[::]:0"];
+    let mut server = Process::start("shell-server", &arguments, None);
+    let ready = server.line_with("nalcast://");
+    let port = ready.rsplit(':').next().expect("a port").trim();
+    assert!(!ready.contains("0.0.0.0") && !ready.contains("[::]"), "{ready}");
+    let mut clients = Vec::new();
+    for host in ["127.0.0.1", "[::1]"] {
+        if let Err(error) = std::net::UdpSocket::bind(format!("{host}:0")) {
+            println!("skipped: no IPv6 on this machine ({error})");
+            continue;
+        }
+        let mut client = Process::start("shell-client", &[&format!("nalcast://{host}:{port}"), "--headless"], None);
+        server.line_with(&format!("viewer {host}:"));
+        client.line_with("first picture");
+        clients.push(client);
+    }
+    for client in &mut clients {
+        client.signal("INT");
+        assert!(client.end().success(), "{:#?}", client.seen);
+    }
+    server.signal("TERM");
+    assert!(server.end().success(), "{:#?}", server.seen);
+}
+
 #[test]
 fn the_status_page_names_the_viewer() {
     let Some(_turn) = turn() else { return };

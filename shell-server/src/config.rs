@@ -33,8 +33,8 @@ pub struct Config {
     #[arg(long = "loop", help_heading = "Picture")]
     pub repeat: bool,
 
-    /// UDP address that viewers connect to; `[::]:4600` serves IPv6 and IPv4
-    #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:4600", help_heading = "Viewers")]
+    /// UDP address that viewers connect to; `[::]` is every one, IPv6 and IPv4, and `0.0.0.0` every IPv4 one
+    #[arg(long, value_name = "ADDR:PORT", default_value = "[::]:4600", help_heading = "Viewers")]
     pub listen: SocketAddr,
 
     /// Viewers at a time
@@ -172,7 +172,7 @@ mod tests {
             fps: 30,
             bitrate: 4_000_000,
             repeat: false,
-            listen: "0.0.0.0:4600".parse().unwrap(),
+            listen: "[::]:4600".parse().unwrap(),
             max_viewers: 16,
             wait_viewers: 0,
             key_file: None,

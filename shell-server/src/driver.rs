@@ -10,6 +10,7 @@ use core::time::Duration;
 use nalcast_core::handshake::Handshake;
 use nalcast_core::limits::{BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX};
 use nalcast_core::send::{Server, ServerEvent, ServerStats};
+use nalcast_core::socket::Refused;
 use nalcast_core::{DatagramSocket, Timestamp};
 use shell_common::clock::Clock;
 use shell_common::receive_errors::ReceiveErrors;
@@ -255,11 +256,9 @@ impl<'a, D: DatagramSocket, S: Handshake, H: ServerHooks> Driver<'a, D, S, H> {
     /// Gives out what the machine has: datagrams, then events.
     async fn drain(&mut self, now: Timestamp) {
         while let Some(transmit) = self.server.poll_transmit(now, &mut self.transmit) {
-            for datagram in transmit.datagrams(&self.transmit) {
-                if let Err(error) = self.socket.send_to(datagram, transmit.destination).await {
-                    self.send_errors += 1;
-                    tracing::debug!(%error, to = %transmit.destination, "a datagram could not be sent");
-                }
+            if let Err(Refused { datagrams, error }) = self.socket.send(&transmit, &self.transmit).await {
+                self.send_errors += datagrams;
+                tracing::debug!(%error, datagrams, to = %transmit.destination, "could not be sent");
             }
         }
         while let Some(event) = self.server.poll_event() {

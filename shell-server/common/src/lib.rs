@@ -8,3 +8,4 @@ pub mod output;
 pub mod program;
 pub mod receive_errors;
 pub mod signals;
+pub mod udp;

@@ -8,13 +8,13 @@ use core::future::pending;
 use core::time::Duration;
 
 use bytes::Bytes;
-use memory::{Fault, MemorySocket, SERVER, pair};
-use nalcast_core::Timestamp;
+use memory::{Fault, MemorySocket, SERVER, VIEWER, pair};
 use nalcast_core::handshake::{Handshake, Noise};
 use nalcast_core::nal::Codec;
 use nalcast_core::recv::{Client, ClientConfig, ClientEvent, EndReason};
 use nalcast_core::seal::Aead;
 use nalcast_core::send::{LeaveReason, Server, ServerConfig, ServerEvent};
+use nalcast_core::{DatagramSocket, Timestamp, Transmit};
 use shell_client::driver::{ClientOutcome, Sink, Word};
 use shell_server::driver::{DriverError, ServerEnd, ServerHooks, ServerIo, ServerReport};
 use shell_server::source::SourceEvent;
@@ -294,6 +294,38 @@ async fn a_broken_socket_ends_the_loops_and_one_that_cannot_send_does_not() {
     let outcome = watch(&viewer_socket, &mut Collector::default(), pending()).await;
     assert_eq!(outcome.reason, EndReason::NoAnswer);
     assert!(outcome.figures.send_errors >= 8, "{:?}", outcome.figures);
+}
+
+#[tokio::test]
+async fn a_datagram_that_is_refused_keeps_no_other_of_its_burst_back() {
+    let (server_socket, viewer_socket) = pair();
+    server_socket.set_fault(Fault::LargeIsRefused);
+    let transmit = Transmit { destination: VIEWER.parse().unwrap(), len: 2_500, segment_size: Some(1_000) };
+    let refused = server_socket.send(&transmit, &[7; 3_000]).await.unwrap_err();
+    assert_eq!(refused.datagrams, 2);
+    let mut buf = [0; 1_000];
+    let received = viewer_socket.try_recv_from(&mut buf).unwrap();
+    assert_eq!(received, Some((500, SERVER.parse().unwrap())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_datagram_that_is_refused_is_one_that_got_lost() {
+    let (server_socket, viewer_socket) = pair();
+    server_socket.set_fault(Fault::LargeIsRefused);
+    let (source, units) = mpsc::channel(4);
+    let (told, mut sink) = (RefCell::default(), Collector::default());
+    let (report, outcome, ()) = tokio::join!(
+        serve(&server_socket, units, &told, pending()),
+        watch(&viewer_socket, &mut sink, pending()),
+        feed(source, 50, Some(SourceEvent::Ended), &told),
+    );
+    let report = report.unwrap();
+    assert_eq!((report.end, outcome.reason), (ServerEnd::EndOfSource, EndReason::EndOfStream));
+    assert_eq!(report.stats.access_units, 50);
+    let too_large = server_socket.too_large.get();
+    assert!(too_large > 0 && report.send_errors == too_large, "{too_large} {}", report.send_errors);
+    assert_eq!(sink.units.first(), Some(&unit(0)));
+    assert!(sink.events.contains(&"abandoned".to_owned()), "{:?}", sink.events);
 }
 
 #[tokio::test(start_paused = true)]

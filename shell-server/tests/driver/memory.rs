@@ -16,6 +16,8 @@ pub(crate) enum Fault {
     None,
     /// Nothing can be sent.
     SendFails,
+    /// What is large cannot be sent, as on a path with a small MTU.
+    LargeIsRefused,
     /// Receiving fails at once, each time.
     ReceiveFails,
     /// Whatever is sent meets a closed port: the next receive tells.
@@ -31,12 +33,17 @@ pub(crate) struct MemorySocket {
     from_peer: RefCell<UnboundedReceiver<Vec<u8>>>,
     fault: Cell<Fault>,
     refused: Cell<u32>,
+    /// What was too large to be sent.
+    pub(crate) too_large: Cell<u64>,
     /// How often it may still misbehave without an end before a loop is taken to be stuck.
     patience: Cell<u32>,
 }
 
 /// Far more than a loop that works ever sees.
 const PATIENCE: u32 = 100_000;
+
+/// What passes where large datagrams are refused.
+const SMALL_BYTES: usize = 700;
 
 pub(crate) const SERVER: &str = "192.0.2.1:4600";
 pub(crate) const VIEWER: &str = "192.0.2.2:50000";
@@ -52,6 +59,7 @@ pub(crate) fn pair() -> (MemorySocket, MemorySocket) {
         from_peer: RefCell::new(from_peer),
         fault: Cell::default(),
         refused: Cell::default(),
+        too_large: Cell::default(),
         patience: Cell::new(PATIENCE),
     };
     (socket(SERVER, VIEWER, to_viewer, from_viewer), socket(VIEWER, SERVER, to_server, from_server))
@@ -72,7 +80,7 @@ impl MemorySocket {
                 self.refused.set(self.refused.get() - 1);
                 Some(io::ErrorKind::ConnectionRefused.into())
             }
-            Fault::None | Fault::SendFails | Fault::Refused | Fault::Flooded => None,
+            Fault::None | Fault::SendFails | Fault::LargeIsRefused | Fault::Refused | Fault::Flooded => None,
         }
     }
 
@@ -104,8 +112,14 @@ impl DatagramSocket for MemorySocket {
         match self.fault.get() {
             Fault::SendFails => return Err(io::ErrorKind::NetworkUnreachable.into()),
             Fault::Refused => self.refused.set(self.refused.get() + 1),
+            Fault::LargeIsRefused if datagram.len() > SMALL_BYTES => {
+                self.too_large.set(self.too_large.get() + 1);
+                return Err(io::Error::other("message too long"));
+            }
             // The peer may be gone, which a sender over UDP does not notice.
-            Fault::None | Fault::ReceiveFails | Fault::Flooded => drop(self.to_peer.send(datagram.to_vec())),
+            Fault::None | Fault::LargeIsRefused | Fault::ReceiveFails | Fault::Flooded => {
+                drop(self.to_peer.send(datagram.to_vec()));
+            }
         }
         Ok(())
     }
