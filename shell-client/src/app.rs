@@ -1,7 +1,9 @@
 //! The program: the network on a thread of its own, window or status line on the main thread.
 
+use core::cell::Cell;
 use core::future::pending;
 use core::net::SocketAddr;
+use core::pin::pin;
 use core::time::Duration;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -19,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::address::ServerAddress;
+use crate::code;
 use crate::config::Config;
 use crate::display::{DisplayError, WindowOptions, run_window};
 use crate::driver::{self, DriverError};
@@ -105,6 +108,13 @@ fn describe(reason: EndReason, server: &ServerAddress) -> String {
         }
         EndReason::KeyNeeded => {
             format!("{server} lets nobody in without its key; ask its owner for the whole address, or use --key-file")
+        }
+        EndReason::CodeNeeded => format!(
+            "{server} asks for the code that it shows; type it where this program runs, or use the address with the key"
+        ),
+        EndReason::WrongCode => format!("that is not the code that {server} shows just now"),
+        EndReason::CodeUnwanted => {
+            format!("{server} shows no code; ask its owner for the whole address, or use --key-file")
         }
         EndReason::KeyUnwanted => {
             format!(
@@ -207,28 +217,45 @@ impl Plan {
         let Self { handshake, address, server, budget, deadline } = self;
         let socket = ViewerSocket::connect(address).map_err(|source| RunError::NoRoute { address, source })?;
         let signal = shutdown_signal().map_err(|source| RunError::System { what: "to hand over signals", source })?;
-        let mut time_is_over = false;
-        let shutdown = async {
+        let time_is_over = Cell::new(false);
+        let mut shutdown = pin!(async {
             tokio::select! {
                 biased;
                 () = signal => {}
                 _ = stopped => {}
-                () = until(deadline) => time_is_over = true,
+                () = until(deadline) => time_is_over.set(true),
+            }
+        });
+        let clock = Clock::start();
+        let mut viewer = Viewer::new(units, events, clock, server.to_string());
+        let mut config = ClientConfig { server: address, budget, code: None };
+        let reason = loop {
+            let mut seed = [0; 32];
+            getrandom::fill(&mut seed)
+                .map_err(|error| RunError::System { what: "random numbers", source: io::Error::other(error) })?;
+            let client = Client::new(config.clone(), handshake.clone(), seed, clock.now());
+            let outcome = driver::run(&socket, client, clock, &mut viewer, shutdown.as_mut()).await?;
+            if outcome.reason == EndReason::WrongCode {
+                tracing::warn!("{}", describe(outcome.reason, &server));
+            } else if outcome.reason != EndReason::CodeNeeded {
+                break outcome.reason;
+            }
+            viewer.wait_for_code();
+            let code = code::ask(&server);
+            tokio::select! {
+                biased;
+                () = shutdown.as_mut() => break EndReason::Left,
+                code = code => match code {
+                    Ok(code) => config.code = Some(code),
+                    Err(_) => break outcome.reason,
+                },
             }
         };
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed)
-            .map_err(|error| RunError::System { what: "random numbers", source: io::Error::other(error) })?;
-        let clock = Clock::start();
-        let config = ClientConfig { server: address, budget };
-        let client = Client::new(config, handshake, seed, clock.now());
-        let mut viewer = Viewer::new(units, events, clock, server.to_string());
-        let outcome = driver::run(&socket, client, clock, &mut viewer, shutdown).await?;
-        match outcome.reason {
-            EndReason::Left if time_is_over && viewer.sessions() == 0 => Err(RunError::NeverConnected { server }),
+        match reason {
+            EndReason::Left if time_is_over.get() && viewer.sessions() == 0 => Err(RunError::NeverConnected { server }),
             EndReason::Left => Ok(()),
             EndReason::EndOfStream => {
-                tracing::info!("{}", describe(outcome.reason, &server));
+                tracing::info!("{}", describe(reason, &server));
                 Ok(())
             }
             reason @ (EndReason::Kicked
@@ -237,6 +264,9 @@ impl Plan {
             | EndReason::Unreachable
             | EndReason::Incompatible
             | EndReason::KeyNeeded
+            | EndReason::CodeNeeded
+            | EndReason::WrongCode
+            | EndReason::CodeUnwanted
             | EndReason::KeyUnwanted) => Err(RunError::Ended { reason, server }),
         }
     }

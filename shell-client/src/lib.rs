@@ -4,6 +4,7 @@ pub use shell_common::clock;
 
 pub mod address;
 pub mod app;
+mod code;
 pub mod config;
 pub mod decode;
 pub mod display;

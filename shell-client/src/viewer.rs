@@ -67,6 +67,12 @@ impl Viewer {
         self.sessions
     }
 
+    /// Nothing happens before somebody types the server's code.
+    pub fn wait_for_code(&mut self) {
+        self.status.state = format!("type the code that {} shows, where this program was started", self.server);
+        self.units.set_status(self.status.clone());
+    }
+
     fn handle_connected(&mut self) {
         self.sessions += 1;
         self.lost = None;

@@ -196,6 +196,32 @@ fn only_who_has_the_key_watches() {
     }
 }
 
+#[test]
+fn who_types_the_code_watches_and_comes_back_without_it() {
+    let Some(_turn) = turn() else { return };
+    let arguments = ["--source", "pattern", "--http", "off", "--pairing-code", "--listen", "127.0.0.1:0"];
+    let mut server = Process::start("shell-server", &arguments, None);
+    let ready = server.line_with("nalcast://");
+    assert!(!ready.contains('#'), "{ready}");
+    let url = ready.split(' ').find(|word| word.starts_with("nalcast://")).expect("an address").to_owned();
+    let shown = server.line_with("code: ");
+    let code = shown.trim_start_matches("code: ");
+    assert!(code.len() == 9 && code.is_char_boundary(4), "{shown}");
+
+    let mut nobody = Process::start("shell-client", &[&url, "--headless"], None);
+    assert!(!nobody.end().success());
+    assert!(nobody.seen.iter().any(|line| line.contains("asks for the code")), "{:#?}", nobody.seen);
+
+    let wrong = if code.ends_with('0') { "1" } else { "0" };
+    let typed = format!("what code?\n{}{wrong}\n{code}\n", &code[..8]);
+    let mut invited = Process::start_with_input("shell-client", &[&url, "--headless"], None, &typed);
+    invited.line_with("first picture");
+    assert!(invited.seen.iter().any(|line| line.contains("eight digits")), "{:#?}", invited.seen);
+    assert!(invited.seen.iter().any(|line| line.contains("not the code")), "{:#?}", invited.seen);
+    invited.signal("INT");
+    assert!(invited.end().success());
+}
+
 /// A viewer of each family at one server, which knows each by the address that it has itself.
 #[test]
 fn viewers_of_both_families_watch_one_server() {

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use nalcast_core::DatagramSocket;
 use nalcast_core::Timestamp;
-use nalcast_core::handshake::{Handshake, Noise};
+use nalcast_core::handshake::{Handshake, Noise, PairingCode};
+use nalcast_core::limits::PAIRING_PAUSE;
 use nalcast_core::secrets::Secrets;
 use nalcast_core::send::{Server, ServerConfig, ServerEvent};
 use shell_common::clock::{Clock, monotonic_ns};
@@ -154,6 +155,7 @@ fn new_server(
         fps: u8::try_from(source.info.fps).unwrap_or(u8::MAX),
         answers_key_requests: source.info.live,
         viewers_max: config.max_viewers,
+        pairing: config.pairing_code,
     };
     Server::new(config, invitation.handshake(), seed, now)
 }
@@ -176,7 +178,7 @@ impl Announcement<'_> {
         // Nobody may be reading; that is no reason not to share.
         let _ = self
             .invitation
-            .print(&mut text, stdout.is_terminal(), address)
+            .print(&mut text, stdout.is_terminal(), address, self.config.pairing_code)
             .and_then(|()| self.print_rest(&mut text))
             .and_then(|()| stdout.lock().write_all(&text))
             .and_then(|()| stdout.lock().flush());
@@ -218,6 +220,7 @@ impl ServerHooks for Hooks {
             ServerEvent::ViewerJoined { address, .. } => tracing::info!("viewer {address} joined"),
             ServerEvent::ViewerLeft { address, reason, .. } => tracing::info!("viewer {address} is gone: {reason}"),
             ServerEvent::ViewerMoved { from, to, .. } => tracing::info!("viewer {from} is at {to} now"),
+            ServerEvent::PairingCode(code) => print_code(*code),
             ServerEvent::KeyFrameWanted | ServerEvent::Finished => {}
         }
     }
@@ -225,6 +228,17 @@ impl ServerHooks for Hooks {
     fn observe<S: Handshake>(&mut self, now: Timestamp, server: &Server<S>) {
         self.board.update(now, server);
     }
+}
+
+/// Shows the code that lets viewers in: what `--pairing-code` asks for, so on the output and never in the log.
+fn print_code(code: Option<PairingCode>) {
+    let text = match code.as_ref().map(PairingCode::expose) {
+        Some((first, second)) => format!("code: {first} {second}\n"),
+        None => format!("three wrong codes: a new one follows in {} s\n", PAIRING_PAUSE.as_secs()),
+    };
+    let mut stdout = io::stdout().lock();
+    // Nobody may be reading; that is no reason not to share.
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
 fn log_end(report: &ServerReport) {

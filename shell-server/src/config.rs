@@ -57,6 +57,10 @@ pub struct Config {
     #[arg(long, help_heading = "Viewers")]
     pub open: bool,
 
+    /// Show a code of eight digits, a new one every two minutes, that lets in viewers who have no key
+    #[arg(long, conflicts_with = "open", help_heading = "Viewers")]
+    pub pairing_code: bool,
+
     /// TCP address of the status page, or `off`
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080", value_parser = parse_http)]
     #[arg(help_heading = "Observation")]
@@ -178,6 +182,7 @@ mod tests {
             key_file: None,
             new_key: false,
             open: false,
+            pairing_code: false,
             http: StatusPage::At("127.0.0.1:8080".parse().unwrap()),
             frame_log: None,
         };
@@ -189,7 +194,7 @@ mod tests {
     fn every_option() {
         let config = parse(
             "--source file:a:b.h264 --region 640x480-8+16 --fps 60 --bitrate 2.5M --loop --listen [::]:1 \
-             --max-viewers 3 --wait-viewers 3 --key-file k --new-key --http off --frame-log log.jsonl",
+             --max-viewers 3 --wait-viewers 3 --key-file k --new-key --pairing-code --http off --frame-log log.jsonl",
         );
         let expected = Config {
             source: SourceKind::File("a:b.h264".into()),
@@ -203,6 +208,7 @@ mod tests {
             key_file: Some("k".into()),
             new_key: true,
             open: false,
+            pairing_code: true,
             http: StatusPage::Off,
             frame_log: Some("log.jsonl".into()),
         };

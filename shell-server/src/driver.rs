@@ -279,6 +279,7 @@ impl<'a, D: DatagramSocket, S: Handshake, H: ServerHooks> Driver<'a, D, S, H> {
                 self.observe_at = now;
             }
             ServerEvent::ViewerMoved { .. } => self.observe_at = now,
+            ServerEvent::PairingCode(_) => {}
             ServerEvent::KeyFrameWanted => self.hooks.request_key_frame(),
             ServerEvent::Finished => self.finished = true,
         }

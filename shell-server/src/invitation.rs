@@ -49,8 +49,11 @@ impl Invitation {
     ///
     /// # Errors
     /// When `out` fails.
-    pub fn print(&self, out: &mut impl Write, is_terminal: bool, address: SocketAddr) -> io::Result<()> {
+    pub fn print(&self, out: &mut impl Write, is_terminal: bool, address: SocketAddr, by_code: bool) -> io::Result<()> {
         match self {
+            Self::Generated(_) if by_code => {
+                writeln!(out, "watch with: shell-client nalcast://{address} and the code")
+            }
             Self::Open => {
                 writeln!(out, "watch with: shell-client nalcast://{address}")?;
                 writeln!(out, "anybody who can reach UDP port {} may watch, as --open asks for", address.port())
@@ -69,7 +72,8 @@ impl Invitation {
                 )
             }
             Self::File(_, path) => {
-                writeln!(out, "watch with: shell-client nalcast://{address} --key-file {path}")
+                writeln!(out, "watch with: shell-client nalcast://{address} --key-file {path}")?;
+                if by_code { writeln!(out, "or with: shell-client nalcast://{address} and the code") } else { Ok(()) }
             }
         }
     }
@@ -100,8 +104,12 @@ mod tests {
     }
 
     fn printed(invitation: &Invitation, is_terminal: bool) -> String {
+        printed_with(invitation, is_terminal, false)
+    }
+
+    fn printed_with(invitation: &Invitation, is_terminal: bool, by_code: bool) -> String {
         let mut out = Vec::new();
-        invitation.print(&mut out, is_terminal, "192.0.2.1:4600".parse().unwrap()).unwrap();
+        invitation.print(&mut out, is_terminal, "192.0.2.1:4600".parse().unwrap(), by_code).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -116,6 +124,19 @@ mod tests {
         let hidden = printed(&invitation, false);
         assert!(!hidden.contains(&text) && hidden.contains("--key-file"), "{hidden}");
         assert!(!format!("{invitation:?}").contains(&text));
+    }
+
+    #[test]
+    fn with_a_code_the_key_is_not_shown() {
+        let invitation = Invitation::of(&config("--pairing-code"), &mut secrets()).unwrap();
+        let Invitation::Generated(key) = &invitation else { panic!("{invitation:?}") };
+        let shown = printed_with(&invitation, true, true);
+        assert!(
+            !shown.contains(&format_key(key)) && shown.ends_with("nalcast://192.0.2.1:4600 and the code\n"),
+            "{shown}"
+        );
+        let file = Invitation::File(key.clone(), "PATH".to_owned());
+        assert_eq!(printed_with(&file, true, true).lines().count(), 2);
     }
 
     #[test]

@@ -201,6 +201,7 @@ impl World {
             fps: u8::try_from(self.scenario.source.fps).unwrap_or(u8::MAX),
             answers_key_requests: self.scenario.live,
             viewers_max: self.scenario.viewers_max,
+            pairing: false,
         };
         let mut seed = [0; 32];
         self.rng.fill(&mut seed);
@@ -304,7 +305,7 @@ impl World {
             ServerEvent::KeyFrameWanted => self.source.request_key(),
             ServerEvent::Finished => self.finished = true,
             ServerEvent::ViewerMoved { .. } => self.moves_followed += 1,
-            ServerEvent::ViewerJoined { .. } | ServerEvent::ViewerLeft { .. } => {}
+            ServerEvent::ViewerJoined { .. } | ServerEvent::ViewerLeft { .. } | ServerEvent::PairingCode(_) => {}
         }
     }
 

@@ -71,7 +71,7 @@ fn a_recorded_handshake_makes_no_second_session() {
 #[test]
 fn who_guesses_keys_is_soon_not_listened_to_and_his_neighbours_are() {
     let mut meeting = Meeting::new(key(1), false);
-    let address = |host, port| std::net::SocketAddr::from(([192, 0, 2, host], port));
+    let address = |host, port| core::net::SocketAddr::from(([192, 0, 2, host], port));
     for guess in 0..4 {
         meeting.join_from(address(1, 5_000 + guess), key(2), None);
         meeting.run(Duration::from_secs(4));

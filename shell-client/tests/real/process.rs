@@ -1,7 +1,7 @@
 //! Both programs as processes, ended when the test ends however it ends.
 
 use core::time::Duration;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -35,16 +35,23 @@ pub(crate) struct Process {
 impl Process {
     /// Starts `shell-server` or `shell-client` from the directory of the test's own build.
     pub(crate) fn start(program: &str, arguments: &[&str], display: Option<&str>) -> Self {
+        Self::start_with_input(program, arguments, display, "")
+    }
+
+    /// The same, with this typed into it.
+    pub(crate) fn start_with_input(program: &str, arguments: &[&str], display: Option<&str>, input: &str) -> Self {
         let client = PathBuf::from(env!("CARGO_BIN_EXE_shell-client"));
         let path = client.with_file_name(program);
         assert!(path.exists(), "{} is not built: run `cargo build` first", path.display());
         let mut command = Command::new(path);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.env_remove("WAYLAND_DISPLAY").env_remove("RUST_LOG").env_remove("DISPLAY");
         if let Some(display) = display {
             command.env("DISPLAY", display);
         }
         let mut child = command.spawn().expect("the program starts");
+        // A program that has ended already reads nothing.
+        let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
         let (sender, lines) = channel();
         let streams: [Option<Box<dyn std::io::Read + Send>>; 2] = [
             child.stdout.take().map(|stream| Box::new(stream) as Box<dyn std::io::Read + Send>),
