@@ -46,6 +46,8 @@ pub enum Word {
         /// Which.
         frame_id: u64,
     },
+    /// The user wants no media for now, or media again.
+    Pause(bool),
     /// The user wants to leave.
     Leave,
 }
@@ -116,6 +118,7 @@ pub async fn run<D: DatagramSocket, S: Handshake>(
                 driver.client.handle_leave(now);
             }
             Wake::Timeout => {}
+            Wake::Word(Word::Pause(paused)) => driver.client.handle_pause(now, paused),
             Wake::Word(Word::Undecodable { frame_id }) => driver.client.handle_undecodable(now, frame_id),
             Wake::Datagram(datagram) => driver.handle_received(now, datagram, &mut received)?,
         }

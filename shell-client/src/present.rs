@@ -100,6 +100,8 @@ pub enum PresentEvent {
         /// Since its capture, where that is known.
         latency: Option<Duration>,
     },
+    /// The user wants to pause, or to go on.
+    PauseToggled,
     /// The user closed the window: leave the server and end.
     WindowClosed,
 }
@@ -244,6 +246,11 @@ impl PresentHandle {
     /// Gives a picture's memory back for another.
     pub(crate) fn recycle(&self, picture: Picture) {
         self.shared.mailbox.recycle(picture.pixels);
+    }
+
+    /// Says that the user wants to pause, or to go on.
+    pub(crate) fn pause_toggled(&self) {
+        self.shared.tell(PresentEvent::PauseToggled);
     }
 
     /// Says that the user closed the window.

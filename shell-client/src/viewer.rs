@@ -27,6 +27,7 @@ pub struct Viewer {
     /// A unit that found no room on its way to the decoder.
     overrun: Option<u64>,
     sessions: u64,
+    paused: bool,
     released: u64,
     rates: Rates,
 }
@@ -56,6 +57,7 @@ impl Viewer {
             lost: None,
             overrun: None,
             sessions: 0,
+            paused: false,
             released: 0,
             rates: Rates::default(),
         }
@@ -73,10 +75,21 @@ impl Viewer {
         self.units.set_status(self.status.clone());
     }
 
+    fn toggle_pause(&mut self) {
+        self.paused = !self.paused;
+        if self.lost.is_none() && self.sessions > 0 {
+            self.status.playing = false;
+            let state = if self.paused { "paused; press P to go on" } else { "waiting for a picture" };
+            state.clone_into(&mut self.status.state);
+            self.units.set_status(self.status.clone());
+        }
+    }
+
     fn handle_connected(&mut self) {
         self.sessions += 1;
         self.lost = None;
-        self.status.state = format!("connected to {}, waiting for a picture", self.server);
+        let next = if self.paused { "paused; press P to go on" } else { "waiting for a picture" };
+        self.status.state = format!("connected to {}, {next}", self.server);
         tracing::info!("connected to {}", self.server);
     }
 
@@ -112,7 +125,7 @@ impl Viewer {
             }
             self.overrun = Some(frame_id);
         }
-        if !self.status.playing {
+        if !self.status.playing && !self.paused {
             self.status.playing = true;
             "playing".clone_into(&mut self.status.state);
             self.units.set_status(self.status.clone());
@@ -186,6 +199,10 @@ impl Sink for Viewer {
             }
             match self.events.recv().await {
                 Some(PresentEvent::DecodeFailed { frame_id }) => return Word::Undecodable { frame_id },
+                Some(PresentEvent::PauseToggled) => {
+                    self.toggle_pause();
+                    return Word::Pause(self.paused);
+                }
                 Some(PresentEvent::WindowClosed) => return Word::Leave,
                 Some(PresentEvent::Shown { latency, .. }) => {
                     self.status.latency_us = latency.map(micros).or(self.status.latency_us);

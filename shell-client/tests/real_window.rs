@@ -11,7 +11,8 @@ use std::time::Instant;
 
 use process::{PATIENCE, Process, turn};
 use x11rb::connection::Connection;
-use x11rb::protocol::xproto::{ConnectionExt, ImageFormat};
+use x11rb::protocol::xproto::{ConnectionExt, ImageFormat, KEY_PRESS_EVENT, KEY_RELEASE_EVENT};
+use x11rb::protocol::xtest::ConnectionExt as _;
 use x11rb::rust_connection::RustConnection;
 
 const WIDTH: usize = 1280;
@@ -48,6 +49,15 @@ impl Display {
         let (width, height) = (WIDTH as u16, HEIGHT as u16);
         let request = self.connection.get_image(ImageFormat::Z_PIXMAP, self.root, 0, 0, width, height, !0);
         request.expect("a connection").reply().expect("a picture").data
+    }
+
+    /// Presses and releases the space bar, over whatever is under the pointer.
+    fn press_space(&self) {
+        const SPACE_BAR: u8 = 65;
+        for kind in [KEY_PRESS_EVENT, KEY_RELEASE_EVENT] {
+            let request = self.connection.xtest_fake_input(kind, SPACE_BAR, 0, self.root, 0, 0, 0);
+            request.expect("a connection").check().expect("XTEST");
+        }
     }
 
     /// Text that moves for a few seconds and then stands still.
@@ -140,6 +150,26 @@ fn the_test_pictures_counter_is_read_back_from_the_window() {
         counters.len() > 20
     });
     assert!(counters.is_sorted(), "pictures are shown in order: {counters:?}");
+}
+
+#[test]
+fn the_space_bar_stops_the_picture_and_lets_it_go_on() {
+    let Some(_turn) = turn() else { return };
+    let viewed = Display::start();
+    let (_server, url) = Process::server(&["--source", "pattern", "--http", "off"], None);
+    let geometry = format!("{WIDTH}x{HEIGHT}+0+0");
+    let mut client = Process::start("shell-client", &[&url, "--geometry", &geometry], Some(&viewed.name));
+    client.line_with("first picture");
+    let counter = || shell_server::source::pattern::read_counter(&viewed.grab(), WIDTH * 4);
+    wait_for("a picture", || counter().is_some());
+    viewed.press_space();
+    // The picture is dimmed, which spoils the counter, and the pause is written over it.
+    wait_for("a dim picture", || counter().is_none());
+    let dim = viewed.grab();
+    std::thread::sleep(core::time::Duration::from_millis(700));
+    assert!(dim == viewed.grab(), "the picture stands still");
+    viewed.press_space();
+    wait_for("a picture", || counter().is_some());
 }
 
 #[test]

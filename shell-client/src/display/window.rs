@@ -39,6 +39,9 @@ pub fn run_window(handle: PresentHandle, options: WindowOptions) -> Result<Windo
         } else {
             screen.refresh()?;
         }
+        if screen.keys.pause.take() {
+            handle.pause_toggled();
+        }
         if screen.is_closed() {
             handle.window_closed();
             return Ok(WindowEnd::ClosedByUser);
@@ -48,7 +51,7 @@ pub fn run_window(handle: PresentHandle, options: WindowOptions) -> Result<Windo
 
 struct Screen {
     window: Window,
-    quit: Rc<Cell<bool>>,
+    keys: Rc<Keys>,
     options: WindowOptions,
     status: ViewerStatus,
     picture: Option<Picture>,
@@ -64,10 +67,10 @@ struct Screen {
 impl Screen {
     fn open(options: WindowOptions, size: PictureSize) -> Result<Self, DisplayError> {
         let status = ViewerStatus::default();
-        let quit = Rc::default();
+        let keys = Rc::default();
         Ok(Self {
-            window: open_window(&options, &status, size, &quit)?,
-            quit,
+            window: open_window(&options, &status, size, &keys)?,
+            keys,
             options,
             status,
             picture: None,
@@ -107,7 +110,7 @@ impl Screen {
     fn take_size(&mut self, size: PictureSize) -> Result<(), DisplayError> {
         let chosen = self.options.geometry.is_some() || window_size(&self.window) != SIZE_AT_FIRST;
         if !chosen && size != SIZE_AT_FIRST {
-            self.window = open_window(&self.options, &self.status, size, &self.quit)?;
+            self.window = open_window(&self.options, &self.status, size, &self.keys)?;
         }
         Ok(())
     }
@@ -159,19 +162,31 @@ impl Screen {
     }
 
     fn is_closed(&self) -> bool {
-        !self.window.is_open() || self.quit.get()
+        !self.window.is_open() || self.keys.quit.get()
     }
 }
 
-/// Notes the keys that end viewing. minifb's key state would miss one that goes down and up between two of its updates.
-struct QuitKeys(Rc<Cell<bool>>);
+/// The keys that were pressed. minifb's key state would miss one that goes down and up between two of its updates.
+#[derive(Default)]
+struct Keys {
+    quit: Cell<bool>,
+    /// Whether to pause, or to go on, an odd number of times.
+    pause: Cell<bool>,
+}
 
-impl InputCallback for QuitKeys {
+struct KeyNotes(Rc<Keys>);
+
+impl InputCallback for KeyNotes {
     fn add_char(&mut self, _character: u32) {}
 
     fn set_key_state(&mut self, key: Key, down: bool) {
-        if down && [Key::Escape, Key::Q].contains(&key) {
-            self.0.set(true);
+        if !down {
+            return;
+        }
+        if [Key::Escape, Key::Q].contains(&key) {
+            self.0.quit.set(true);
+        } else if [Key::Space, Key::P].contains(&key) {
+            self.0.pause.set(!self.0.pause.get());
         }
     }
 }
@@ -202,14 +217,14 @@ fn open_window(
     options: &WindowOptions,
     status: &ViewerStatus,
     size: PictureSize,
-    quit: &Rc<Cell<bool>>,
+    keys: &Rc<Keys>,
 ) -> Result<Window, DisplayError> {
     // The buffer always has the window's size; in the moment after a resize its upper left part is shown.
     let style = minifb::WindowOptions { resize: true, scale_mode: ScaleMode::UpperLeft, ..Default::default() };
     let mut window = Window::new(&title(&options.title, status), size.width, size.height, style)
         .map_err(|error| DisplayError::Open(error.to_string()))?;
     window.set_target_fps(0);
-    window.set_input_callback(Box::new(QuitKeys(Rc::clone(quit))));
+    window.set_input_callback(Box::new(KeyNotes(Rc::clone(keys))));
     if let Some((x, y)) = options.geometry.and_then(|geometry| geometry.position) {
         window.set_position(x as isize, y as isize);
     }

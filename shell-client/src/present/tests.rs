@@ -82,6 +82,7 @@ mod with_codec {
                 PresentEvent::FirstPicture { frame_id, width, height } => format!("first {frame_id} {width}x{height}"),
                 PresentEvent::DecodeFailed { frame_id } => format!("failed {frame_id}"),
                 PresentEvent::Shown { frame_id, latency, .. } => format!("shown {frame_id} {}", latency.is_some()),
+                PresentEvent::PauseToggled => "pause".to_owned(),
                 PresentEvent::WindowClosed => "closed".to_owned(),
             });
         }
