@@ -115,6 +115,9 @@ pub const CONTROL_RETRANSMIT_MAX: usize = 8;
 pub const KEY_DATAGRAMS: u64 = 1 << 22;
 /// Datagrams that are sealed with the same keys at most, should the peer never acknowledge them.
 pub const KEY_DATAGRAMS_MAX: u64 = 1 << 23;
+/// Datagrams that may fail to open with a session's keys before nothing is opened any more: the least of what its ciphers
+/// are safe for (ChaCha20-Poly1305, RFC 9001 §6.6).
+pub const FORGED_DATAGRAMS_MAX: u64 = 1 << 36;
 /// Time after which a direction gets new keys.
 pub const KEY_PERIOD: Duration = Duration::from_secs(600);
 /// Old keys are kept for so many times the wait for an answer.

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::{Forged, Seal};
-use crate::limits::{KEY_DATAGRAMS, KEY_DATAGRAMS_MAX, KEY_PERIOD};
+use crate::limits::{FORGED_DATAGRAMS_MAX, KEY_DATAGRAMS, KEY_DATAGRAMS_MAX, KEY_PERIOD};
 use crate::time::Timestamp;
 
 /// The keys that this side sends with.
@@ -59,16 +59,28 @@ pub(super) struct Receiving<S> {
     next: Option<S>,
     /// For what was under way when the phase began, and until when, once that is decided.
     previous: Option<(S, Option<Timestamp>)>,
+    /// Datagrams that did not open.
+    forged: u64,
 }
 
 impl<S: Seal> Receiving<S> {
     pub(super) fn new(seal: S) -> Self {
         let next = seal.next_phase();
-        Self { seal, phase: false, first: 0, next, previous: None }
+        Self { seal, phase: false, first: 0, next, previous: None, forged: 0 }
     }
 
-    /// Opens `body` with the keys that `phase` and `number` call for. The first datagram of a phase begins it.
+    /// Opens `body` with the keys that `phase` and `number` call for. The first datagram of a phase begins it. Nothing
+    /// opens any more after so many forgeries that one might succeed; the session ends by silence then.
     pub(super) fn open(&mut self, phase: bool, number: u64, header: &[u8], body: &mut [u8]) -> Result<usize, Forged> {
+        if self.forged >= FORGED_DATAGRAMS_MAX {
+            return Err(Forged);
+        }
+        let opened = self.try_open(phase, number, header, body);
+        self.forged += u64::from(opened.is_err());
+        opened
+    }
+
+    fn try_open(&mut self, phase: bool, number: u64, header: &[u8], body: &mut [u8]) -> Result<usize, Forged> {
         if phase == self.phase {
             return self.seal.open(number, header, body);
         }
@@ -91,6 +103,24 @@ impl<S: Seal> Receiving<S> {
             && now >= *until.get_or_insert(now + keep)
         {
             self.previous = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal::{Aead, Cipher};
+
+    #[test]
+    fn nothing_opens_after_too_many_forgeries() {
+        let cipher = || Cipher::new(Aead::ChaCha20Poly1305, &[1; 32], b"").unwrap();
+        for (forged, opens) in [(FORGED_DATAGRAMS_MAX - 2, true), (FORGED_DATAGRAMS_MAX - 1, false)] {
+            let mut receiving = Receiving { forged, ..Receiving::new(cipher()) };
+            assert_eq!(receiving.open(false, 1, b"h", &mut [0; 20]), Err(Forged));
+            let mut body = [0; 20];
+            cipher().seal(2, b"h", &mut body);
+            assert_eq!(receiving.open(false, 2, b"h", &mut body).is_ok(), opens, "{forged}");
         }
     }
 }

@@ -1,12 +1,13 @@
 //! One datagram or plaintext of each kind, written by the library, and where its fields lie.
 
-use nalcast_core::handshake::{Auth, Handshake, Message, Noise, Proposal, SharedKey};
+use nalcast_core::handshake::pairing::{Exchange, Share, answer};
+use nalcast_core::handshake::{Auth, Handshake, Message, Noise, PairingCode, Proposal, SharedKey};
 use nalcast_core::nal::Codec;
 use nalcast_core::seal::{Aead, Channel, Cipher, Direction, Seals};
 use nalcast_core::secrets::Secrets;
 use nalcast_core::wire::control::{Config, Control, Wish};
 use nalcast_core::wire::feedback::{Acks, Feedback, Needs, Recover, RecoverKind};
-use nalcast_core::wire::long::{CONTEXT_BYTES_MAX, Cookie, Init, Long, SessionParameters};
+use nalcast_core::wire::long::{CONTEXT_BYTES_MAX, Cookie, Init, Long, Pair1, SessionParameters};
 use nalcast_core::wire::media::{FragmentHeader, FrameHeader};
 use nalcast_core::wire::{CloseCode, Writer};
 
@@ -26,6 +27,7 @@ const HEAD: [(usize, &str); 4] = [(1, "type"), (4, "magic"), (1, "version"), (8,
 pub(crate) fn all() -> Vec<Sample> {
     let mut samples = handshake_requests();
     samples.extend(handshake_answers());
+    samples.extend(pairing());
     samples.extend(controls());
     samples.push(feedback());
     samples.extend(sealed());
@@ -40,9 +42,12 @@ fn long(name: &'static str, long: &Long<'_>, fields: &[(usize, &'static str)]) -
 
 /// Both messages of a handshake, with a key and secrets that anybody can use who wants to compare.
 fn handshake() -> (Message, Message) {
-    let noise = Noise::with_key(SharedKey::new([0x4b; 32]), Aead::Aes128Gcm);
+    handshake_with(&Noise::with_key(SharedKey::new([0x4b; 32]), Aead::Aes128Gcm), init())
+}
+
+fn handshake_with(noise: &Noise, init: Init<'_>) -> (Message, Message) {
     let (mut viewer, mut server) = (Secrets::new([1; 32]), Secrets::new([2; 32]));
-    let context = init().context(&mut [0; CONTEXT_BYTES_MAX]).to_vec();
+    let context = init.context(&mut [0; CONTEXT_BYTES_MAX]).to_vec();
     let (_, request) = noise.begin(&mut viewer, &context).expect("a message");
     let proposal = Proposal { message: request.as_bytes(), ciphers: Aead::ALL, connection_id: CONNECTION_ID };
     let parameters =
@@ -125,6 +130,51 @@ fn handshake_answers() -> Vec<Sample> {
             &[(1, "number of versions"), (2, "versions")],
         ),
         long("reject", &Long::Reject { nonce: NONCE, code: CloseCode::Full }, &[(2, "close code: full")]),
+    ]
+}
+
+/// A key made out of a code, and the handshake with it.
+fn pairing() -> Vec<Sample> {
+    let code = PairingCode::parse("12345678").expect("eight digits");
+    let (mut viewer, mut server) = (Secrets::new([1; 32]), Secrets::new([2; 32]));
+    let first = Pair1 { nonce: NONCE, cookie: None, share: &[] };
+    let again = Pair1 { cookie: Some(COOKIE), ..first };
+    let context = again.context();
+    let (exchange, share): (_, Share) = Exchange::begin(code, &context, &mut viewer).expect("a share");
+    let (answer, key) = answer(code, &context, &share, &mut server).expect("an answer");
+    assert_eq!(exchange.finish(&answer).as_ref(), Some(&key));
+    let noise = Noise::with_key(SharedKey::new([0x4b; 32]), Aead::Aes128Gcm).paired(key).expect("it can");
+    let (_, response) = handshake_with(&noise, Init { auth: Auth::Code.to_wire(), ..init() });
+    vec![
+        long("pair1", &Long::Pair1(first), &[(1, "cookie length"), (1, "share length"), (1184, "padding to 1200")]),
+        long(
+            "pair1_with_cookie",
+            &Long::Pair1(Pair1 { share: &share, ..again }),
+            &[
+                (1, "cookie length"),
+                (16, "cookie MAC"),
+                (2, "cookie time, s"),
+                (1, "share length"),
+                (33, "share: side A, point"),
+                (1133, "padding to 1200"),
+            ],
+        ),
+        long(
+            "pair2",
+            &Long::Pair2 { nonce: NONCE, share: &answer },
+            &[(1, "share length"), (33, "share: side B, point")],
+        ),
+        long(
+            "accept_paired",
+            &Long::Accept { nonce: NONCE, connection_id: CONNECTION_ID, handshake: response.as_bytes() },
+            &[
+                (4, "connection id"),
+                (1, "handshake message length"),
+                (32, "ephemeral key"),
+                (53, "encrypted: cipher, largest frame, server time, newest frame id, the server's key"),
+                (16, "tag"),
+            ],
+        ),
     ]
 }
 

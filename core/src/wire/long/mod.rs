@@ -15,9 +15,17 @@
 //! The client nonce is echoed, so an answer belongs to exactly one attempt. INIT's size keeps every answer to
 //! an unproven address far below three times what came from it (RFC 9000 §8).
 
-use core::fmt;
+mod init;
+mod pair;
+mod parameters;
+mod proof;
 
-use super::{CloseCode, Reader, VERSION, WireError, Writer, frame_id};
+pub use init::{CONTEXT_BYTES_MAX, Init};
+pub use pair::Pair1;
+pub use parameters::SessionParameters;
+pub use proof::{Cookie, Token};
+
+use super::{CloseCode, Reader, VERSION, WireError, Writer};
 use crate::limits;
 
 /// "nalc" in ASCII.
@@ -26,126 +34,9 @@ pub const MAGIC: u32 = 0x6e61_6c63;
 pub const INIT_BYTES: usize = limits::DATAGRAM_BYTES_BASE;
 /// Length of a token at most.
 pub const TOKEN_BYTES_MAX: usize = 64;
-/// Length of a cookie: MAC and time.
-const COOKIE_BYTES: u8 = 18;
-/// Length of [`Init::context`] at most: a count byte and all that it can count.
-pub const CONTEXT_BYTES_MAX: usize = 4 + 1 + 1 + 8 + 1 + 1 + u8::MAX as usize;
 
 /// Ties an attempt to its answers.
 pub type ClientNonce = [u8; 8];
-
-/// A token as a viewer keeps it: only its server knows what it says.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Token {
-    bytes: [u8; TOKEN_BYTES_MAX],
-    len: usize,
-}
-
-impl Token {
-    /// A token of these bytes, unless they are too many.
-    #[must_use]
-    pub fn new(token: &[u8]) -> Option<Self> {
-        let mut bytes = [0; TOKEN_BYTES_MAX];
-        bytes.get_mut(..token.len())?.copy_from_slice(token);
-        Some(Self { bytes, len: token.len() })
-    }
-
-    /// Its bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Token({} bytes)", self.len)
-    }
-}
-
-/// What a server gave an address to prove that it can hear.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cookie {
-    /// Keyed hash over address, nonce and time.
-    pub mac: [u8; 16],
-    /// When it was made: the server's clock in seconds, low 16 bits.
-    pub time: u16,
-}
-
-impl Cookie {
-    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
-        Ok(Self { mac: reader.array()?, time: reader.u16()? })
-    }
-
-    fn write(&self, writer: &mut Writer<'_>) {
-        writer.bytes(&self.mac);
-        writer.u16(self.time);
-    }
-}
-
-/// The viewer's first datagram; repeated with the cookie once it has one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Init<'a> {
-    /// Chosen at random for each attempt.
-    pub nonce: ClientNonce,
-    /// Proof that this address was answered before.
-    pub cookie: Option<Cookie>,
-    /// Proof from an earlier session, or empty.
-    pub token: &'a [u8],
-    /// How the viewer wants to prove its right.
-    pub auth: u8,
-    /// Bit set of the ciphers it can use.
-    pub ciphers: u8,
-    /// Protocol versions it speaks.
-    pub versions: &'a [u8],
-    /// First handshake message.
-    pub handshake: &'a [u8],
-}
-
-impl Init<'_> {
-    /// What both sides have to hear alike: everything but the proofs of the address, which may change from one
-    /// repetition to the next. Nobody on the way can make the sides settle for less than they could have had.
-    ///
-    /// `magic u32 | version u8 | auth u8 | client nonce 8 B | cipher offer u8 | versions (count u8)`
-    pub fn context<'a>(&self, buf: &'a mut [u8; CONTEXT_BYTES_MAX]) -> &'a [u8] {
-        let mut writer = Writer::new(&mut *buf);
-        writer.u32(MAGIC);
-        writer.u8(VERSION);
-        writer.u8(self.auth);
-        writer.bytes(&self.nonce);
-        writer.u8(self.ciphers);
-        counted(&mut writer, self.versions);
-        let len = writer.len();
-        buf.get(..len).unwrap_or_default()
-    }
-}
-
-/// How a viewer with a code begins; without a cookie there is no share yet, as the cookie is part of what it is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pair1<'a> {
-    /// Chosen at random for each attempt; INIT follows under the same one.
-    pub nonce: ClientNonce,
-    /// Proof that this address was answered before.
-    pub cookie: Option<Cookie>,
-    /// [`pairing`](crate::handshake::pairing)'s share, or empty.
-    pub share: &'a [u8],
-}
-
-impl Pair1<'_> {
-    /// What both sides have to hear alike: `magic u32 | version u8 | client nonce 8 B | cookie MAC 16 B | time u16`.
-    #[must_use]
-    pub fn context(&self) -> [u8; 31] {
-        let mut context = [0; 31];
-        let mut writer = Writer::new(&mut context);
-        writer.u32(MAGIC);
-        writer.u8(VERSION);
-        writer.bytes(&self.nonce);
-        if let Some(cookie) = &self.cookie {
-            cookie.write(&mut writer);
-        }
-        context
-    }
-}
 
 /// A handshake datagram, parsed. `nonce` is the client's, echoed by the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,8 +102,8 @@ impl<'a> Long<'a> {
         }
         let nonce = reader.array()?;
         let long = match kind {
-            1 => return Self::parse_init(datagram, nonce, reader),
-            6 => return Self::parse_pair1(datagram, nonce, reader),
+            1 => return Init::read(datagram, nonce, reader).map(Self::Init),
+            6 => return Pair1::read(datagram, nonce, reader).map(Self::Pair1),
             2 => Self::Retry { nonce, auth_modes: reader.u8()?, cookie: Cookie::read(&mut reader)? },
             3 => {
                 let connection_id = reader.u32()?;
@@ -233,42 +124,12 @@ impl<'a> Long<'a> {
         if reader.is_empty() { Ok(long) } else { Err(WireError::Trailing) }
     }
 
-    fn parse_init(datagram: &[u8], nonce: ClientNonce, mut reader: Reader<'a>) -> Result<Self, WireError> {
-        if datagram.len() != INIT_BYTES {
-            return Err(WireError::Size);
-        }
-        let cookie = read_cookie(&mut reader)?;
-        let token_len = usize::from(reader.u8()?);
-        if token_len > TOKEN_BYTES_MAX {
-            return Err(WireError::Field);
-        }
-        let token = reader.bytes(token_len)?;
-        let (auth, ciphers) = (reader.u8()?, reader.u8()?);
-        let count = reader.u8()?;
-        let versions = reader.bytes(usize::from(count))?;
-        let len = reader.u8()?;
-        let handshake = reader.bytes(usize::from(len))?;
-        padding(&reader)?;
-        Ok(Self::Init(Init { nonce, cookie, token, auth, ciphers, versions, handshake }))
-    }
-
-    fn parse_pair1(datagram: &[u8], nonce: ClientNonce, mut reader: Reader<'a>) -> Result<Self, WireError> {
-        if datagram.len() != INIT_BYTES {
-            return Err(WireError::Size);
-        }
-        let cookie = read_cookie(&mut reader)?;
-        let len = reader.u8()?;
-        let share = reader.bytes(usize::from(len))?;
-        padding(&reader)?;
-        Ok(Self::Pair1(Pair1 { nonce, cookie, share }))
-    }
-
     /// Writes the datagram into `buf`: its length, or nothing if it does not fit.
     #[must_use]
     pub fn write(&self, buf: &mut [u8]) -> Option<usize> {
         let mut writer = Writer::new(buf);
         match self {
-            Self::Init(init) => write_init(init, &mut writer),
+            Self::Init(init) => init.write(&mut writer),
             Self::Retry { nonce, auth_modes, cookie } => {
                 head(&mut writer, 2, nonce);
                 writer.u8(*auth_modes);
@@ -287,12 +148,7 @@ impl<'a> Long<'a> {
                 head(&mut writer, 5, nonce);
                 writer.u16(code.to_wire());
             }
-            Self::Pair1(pair) => {
-                head(&mut writer, 6, &pair.nonce);
-                write_cookie(pair.cookie.as_ref(), &mut writer);
-                counted(&mut writer, pair.share);
-                writer.zeros(INIT_BYTES.saturating_sub(writer.len()));
-            }
+            Self::Pair1(pair) => pair.write(&mut writer),
             Self::Pair2 { nonce, share } => {
                 head(&mut writer, 7, nonce);
                 counted(&mut writer, share);
@@ -309,24 +165,6 @@ pub fn nonce_of_any_version(datagram: &[u8]) -> Option<ClientNonce> {
     let (kind, magic, _version) = (reader.u8().ok()?, reader.u32().ok()?, reader.u8().ok()?);
     let answerable = kind == 1 && magic == MAGIC && datagram.len() >= INIT_BYTES;
     if answerable { reader.array().ok() } else { None }
-}
-
-fn read_cookie(reader: &mut Reader<'_>) -> Result<Option<Cookie>, WireError> {
-    match reader.u8()? {
-        0 => Ok(None),
-        COOKIE_BYTES => Ok(Some(Cookie::read(reader)?)),
-        _ => Err(WireError::Field),
-    }
-}
-
-fn write_cookie(cookie: Option<&Cookie>, writer: &mut Writer<'_>) {
-    match cookie {
-        None => writer.u8(0),
-        Some(cookie) => {
-            writer.u8(COOKIE_BYTES);
-            cookie.write(writer);
-        }
-    }
 }
 
 /// Behind the last field of a padded datagram nothing may follow but zeros.
@@ -346,60 +184,6 @@ fn counted(writer: &mut Writer<'_>, bytes: &[u8]) {
     let len = u8::try_from(bytes.len()).unwrap_or(u8::MAX);
     writer.u8(len);
     writer.bytes(bytes.get(..usize::from(len)).unwrap_or_default());
-}
-
-fn write_init(init: &Init<'_>, writer: &mut Writer<'_>) {
-    head(writer, 1, &init.nonce);
-    write_cookie(init.cookie.as_ref(), writer);
-    counted(writer, init.token);
-    writer.u8(init.auth);
-    writer.u8(init.ciphers);
-    counted(writer, init.versions);
-    counted(writer, init.handshake);
-    writer.zeros(INIT_BYTES.saturating_sub(writer.len()));
-}
-
-/// What the server tells a viewer that it takes in, inside its handshake message.
-///
-/// `largest frame u32 | server time u64 | newest frame id u64`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SessionParameters {
-    /// Largest access unit that will come, bytes.
-    pub frame_bytes_max: u32,
-    /// The server's clock now, microseconds: the epoch of all 32-bit times of this session.
-    pub server_time_us: u64,
-    /// The newest frame's id, or 0: where 16-bit frame ids begin to be expanded.
-    pub newest_frame: u64,
-}
-
-impl SessionParameters {
-    /// Length in bytes.
-    pub const BYTES: usize = 20;
-
-    /// Parses the opened parameters.
-    ///
-    /// # Errors
-    /// What is wrong with them.
-    pub fn parse(bytes: &[u8]) -> Result<Self, WireError> {
-        let mut reader = Reader::new(bytes);
-        let parameters = Self {
-            frame_bytes_max: reader.u32()?,
-            server_time_us: reader.u64()?,
-            newest_frame: frame_id(&mut reader)?,
-        };
-        if reader.is_empty() { Ok(parameters) } else { Err(WireError::Trailing) }
-    }
-
-    /// The parameters as bytes.
-    #[must_use]
-    pub fn to_bytes(&self) -> [u8; Self::BYTES] {
-        let mut bytes = [0; Self::BYTES];
-        let mut writer = Writer::new(&mut bytes);
-        writer.u32(self.frame_bytes_max);
-        writer.u64(self.server_time_us);
-        writer.u64(self.newest_frame);
-        bytes
-    }
 }
 
 #[cfg(test)]
