@@ -1,12 +1,4 @@
-//! The wire format, version 1: datagram layouts, one file a family. All integers are big-endian.
-//!
-//! | first byte | datagram | file |
-//! |---|---|---|
-//! | bit 7 = 0 | LONG: handshake, in clear | [`long`] |
-//! | bit 7 = 1 | SEALED: outer header, sealed plaintext, tag | [`sealed`] |
-//!
-//! The plaintext of a sealed datagram is one MEDIA fragment (first bit 0, [`media`]) or a list of control
-//! messages (first bit 1, [`control`]; the viewer's report has a file of its own, [`feedback`]).
+#![doc = include_str!("protocol.md")]
 
 #![deny(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 
