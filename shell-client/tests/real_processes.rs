@@ -222,6 +222,32 @@ fn who_types_the_code_watches_and_comes_back_without_it() {
     assert!(invited.end().success());
 }
 
+/// Two recordings of different sizes, one behind the other.
+#[test]
+fn a_stream_that_changes_its_size_is_followed() {
+    let Some(_turn) = turn() else { return };
+    let directory = TempDir::new().expect("a directory");
+    let mut both = Vec::new();
+    for (size, name) in [("640x360", "first"), ("320x240", "second")] {
+        let (_server, url) = Process::server(&["--source", "pattern", "--region", size, "--http", "off"], None);
+        let path = directory.path().join(name);
+        let mut client =
+            Process::start("shell-client", &[&url, "--headless", "--record", text(&path), "--duration", "3"], None);
+        assert!(client.end().success(), "{:#?}", client.seen);
+        both.extend(fs::read(&path).expect("a recording"));
+    }
+    let (stream, copy) = (directory.path().join("both.h264"), directory.path().join("copy.h264"));
+    fs::write(&stream, &both).expect("a file");
+    let source = format!("file:{}", text(&stream));
+    let (_server, url) = Process::server(&["--source", &source, "--wait-viewers", "1", "--http", "off"], None);
+    let mut client = Process::start("shell-client", &[&url, "--headless", "--record", text(&copy)], None);
+    client.line_with("640x360");
+    client.line_with("320x240");
+    assert!(client.end().success(), "{:#?}", client.seen);
+    assert!(fs::read(&copy).expect("a recording") == both, "every byte came");
+    assert!(!client.seen.iter().any(|line| line.contains(" WARN ")), "{:#?}", client.seen);
+}
+
 /// A viewer of each family at one server, which knows each by the address that it has itself.
 #[test]
 fn viewers_of_both_families_watch_one_server() {

@@ -1,5 +1,4 @@
 #![doc = include_str!("protocol.md")]
-
 #![deny(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 
 pub mod control;

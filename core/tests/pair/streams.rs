@@ -42,6 +42,33 @@ fn a_key_frame_whose_parameter_sets_never_came_is_refused() {
 }
 
 #[test]
+fn a_stream_that_changes_its_size_goes_on_and_says_so() {
+    let mut world = up();
+    // The description is lost at first; the key frame itself has all that a decoder needs.
+    let mut configs = 0;
+    world.fate = Box::new(move |datagram| {
+        configs += usize::from(has_config(datagram));
+        if has_config(datagram) && configs % 2 == 1 { vec![] } else { vec![Duration::ZERO] }
+    });
+    for kind in [Kind::SmallKey, Kind::Key, Kind::SmallKey] {
+        world.feed(kind, 5_000);
+        world.run(FRAME);
+        world.play(10, FRAME, |_| (Kind::Delta, 2_000));
+    }
+    assert_eq!(released(&world, 0), (1..=34).collect::<Vec<_>>());
+    let sizes = |viewer: usize| -> Vec<_> {
+        let events = world.viewers[viewer].events.iter();
+        let size = |(_, event): &(Timestamp, ClientEvent)| {
+            if let ClientEvent::Config(config) = event { Some((config.width, config.height)) } else { None }
+        };
+        events.filter_map(size).collect()
+    };
+    assert_eq!(sizes(0), [(1280, 720), (640, 368), (1280, 720), (640, 368)]);
+    assert_eq!(world.server.picture_size(), Some((640, 368)));
+    assert_eq!(wanted(&world), 0);
+}
+
+#[test]
 fn the_description_is_repeated_until_it_is_heard() {
     let mut world = up();
     let mut lost = 0;

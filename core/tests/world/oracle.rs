@@ -8,12 +8,16 @@ use nalcast_core::recv::ClientEvent;
 
 /// Baseline profile, level 3.1, 1280x720 (ITU-T H.264, clause 7.3.2.1.1), and a picture parameter set for it.
 pub(crate) const SPS: &[u8] = &[0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1f, 0xda, 0x01, 0x40, 0x16, 0xe4];
+/// The same for 640x368.
+pub(crate) const SPS_SMALL: &[u8] = &[0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1f, 0xda, 0x02, 0x80, 0xbe, 0x40];
 pub(crate) const PPS: &[u8] = &[0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80];
 
 /// What an access unit is to a decoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Key,
+    /// A key frame of another size.
+    SmallKey,
     /// A key frame that relies on the parameter sets of an earlier one.
     BareKey,
     Delta,
@@ -23,11 +27,15 @@ pub(crate) enum Kind {
 /// An access unit of `len` bytes, or a little more if they do not suffice; `number` makes it unlike any other.
 pub(crate) fn unit(kind: Kind, number: u64, len: usize) -> Bytes {
     let slice: &[u8] = match kind {
-        Kind::Key | Kind::BareKey => &[0, 0, 1, 0x65, 0x88, 0x84],
+        Kind::Key | Kind::SmallKey | Kind::BareKey => &[0, 0, 1, 0x65, 0x88, 0x84],
         Kind::Delta => &[0, 0, 1, 0x41, 0x9a, 0x24],
         Kind::Disposable => &[0, 0, 1, 0x01, 0x9a, 0x24],
     };
-    let mut unit = if kind == Kind::Key { [SPS, PPS].concat() } else { vec![0] };
+    let mut unit = match kind {
+        Kind::Key => [SPS, PPS].concat(),
+        Kind::SmallKey => [SPS_SMALL, PPS].concat(),
+        Kind::BareKey | Kind::Delta | Kind::Disposable => vec![0],
+    };
     unit.extend_from_slice(slice);
     let mut state = number;
     // No byte is below 4, so that no start code and no emulation prevention appears.
@@ -65,7 +73,7 @@ impl Source {
 
     pub(crate) fn made(&mut self, id: u64, bytes: Bytes) {
         assert_eq!(id, self.newest() + 1, "frame ids have no gaps");
-        let has_parameter_sets = bytes.starts_with(SPS);
+        let has_parameter_sets = [SPS, SPS_SMALL].iter().any(|set| bytes.starts_with(set));
         let header = if has_parameter_sets { bytes[SPS.len() + PPS.len() + 3] } else { bytes[4] };
         let reference = if header == 0x65 { None } else { self.last_reference };
         if header != 0x01 {
