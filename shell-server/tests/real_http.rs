@@ -7,16 +7,21 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::sync::Arc;
 
+use nalcast_core::secrets::Secrets;
+use nalcast_core::send::ViewerId;
+use shell_server::control::{Control, ControlToken, Removal};
 use shell_server::http::{StatusListener, StatusServer};
 use shell_server::status::StatusSnapshot;
 use tokio::net::TcpSocket;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// Far longer than anything takes, so that a hang becomes a failure.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Page {
     address: SocketAddr,
+    token: ControlToken,
+    removals: mpsc::Receiver<Removal>,
     _server: StatusServer,
     _snapshots: watch::Sender<Arc<StatusSnapshot>>,
 }
@@ -28,7 +33,10 @@ fn page() -> Option<Page> {
     let (snapshots, status) = watch::channel(Arc::new(snapshot));
     let listener = StatusListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
     let address = listener.local_addr().expect("an address");
-    Some(Page { address, _server: listener.start(status).expect("a thread"), _snapshots: snapshots })
+    let token = ControlToken::random(&mut Secrets::new([1; 32]));
+    let (control, removals) = Control::new(token.clone());
+    let server = listener.start(status, control).expect("a thread");
+    Some(Page { address, token, removals, _server: server, _snapshots: snapshots })
 }
 
 /// What a program prints; it has to end well.
@@ -103,6 +111,27 @@ fn curl_is_happy() {
     let again = format!("http://{}/healthz", page.address);
     let second = page.curl(&[&with(&[])[..], &[&*again, "-o", "/dev/null"]].concat(), "/");
     assert_eq!(second, "1.1 200 1 1.1 200 0 ");
+}
+
+/// As the README shows it: the token is on no command line.
+#[test]
+fn curl_removes_a_viewer_with_a_token_from_standard_input() {
+    let Some(Page { address, token, mut removals, _server, _snapshots }) = page() else { return };
+    let answering = std::thread::spawn(move || {
+        for was_there in [true, false] {
+            let removal = removals.blocking_recv().expect("a request");
+            assert_eq!(removal.viewer, ViewerId(7));
+            removal.answer(was_there);
+        }
+    });
+    let url = format!("http://{address}/api/v1/viewers/7");
+    let arguments =
+        ["-sS", "--noproxy", "*", "--max-time", "20", "-X", "DELETE", "-H", "@-", "-w", "%{http_code}", &url];
+    let with_token = |token: &str| output("curl", &arguments, format!("Authorization: Bearer {token}\n").as_bytes());
+    assert!(with_token("wrong").ends_with("401"));
+    assert_eq!(with_token(token.expose()), "204");
+    assert!(with_token(token.expose()).ends_with("404"));
+    answering.join().expect("both requests came");
 }
 
 #[test]

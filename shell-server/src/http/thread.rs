@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::limits::BACKLOG;
 use super::server::{Site, serve};
+use crate::control::Control;
 use crate::status::StatusReceiver;
 
 /// An address at which the status page is going to be.
@@ -77,17 +78,17 @@ impl StatusListener {
         self.listener.local_addr()
     }
 
-    /// Answers from now on with the newest value of `status`.
+    /// Answers from now on with the newest value of `status`, and hands on to `control`.
     ///
     /// # Errors
     /// When the system has no thread left.
-    pub fn start(self, status: StatusReceiver) -> io::Result<StatusServer> {
+    pub fn start(self, status: StatusReceiver, control: Control) -> io::Result<StatusServer> {
         let Self { listener, runtime } = self;
         let (stop, stopped) = oneshot::channel::<()>();
         let serve = async move {
             // Whether told to stop or left alone, it is over.
             let shutdown = async { drop(stopped.await) };
-            serve(listener, Site::new(status, unix_seconds), shutdown).await;
+            serve(listener, Site::new(status, control, unix_seconds), shutdown).await;
         };
         let thread = std::thread::Builder::new().name("http".to_owned()).spawn(move || runtime.run(serve))?;
         Ok(StatusServer { stop: Some(stop), thread: Some(thread) })
