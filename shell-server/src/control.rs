@@ -85,6 +85,8 @@ mod tests {
     use super::*;
 
     const VIEWER: ViewerId = ViewerId(7);
+    /// Turns a wait without an end into a failure.
+    const LONG: Duration = Duration::from_secs(60);
 
     fn control() -> (Control, mpsc::Receiver<Removal>) {
         Control::new(ControlToken::random(&mut Secrets::new([1; 32])))
@@ -115,7 +117,7 @@ mod tests {
             })
             .collect();
         tokio::task::yield_now().await;
-        assert_eq!(control.remove(VIEWER).await, Err(Unavailable));
+        assert_eq!(timeout(LONG, control.remove(VIEWER)).await, Ok(Err(Unavailable)));
         assert_eq!(start.elapsed(), Duration::ZERO, "turned away at once");
         for waiting in waiting {
             assert_eq!(waiting.await.unwrap(), Err(Unavailable));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use nalcast_core::send::ViewerId;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::connection::{Ends, serve_connection};
 use super::samples::{HERE, token};
@@ -17,6 +17,8 @@ use crate::control::{ANSWER_PERIOD, Control, REQUESTS_MAX, Removal};
 /// The only viewer there is.
 const PRESENT: ViewerId = ViewerId(7);
 const NOBODY: [u64; 0] = [];
+/// Longer than any answer takes.
+const LONG: Duration = Duration::from_secs(60);
 
 /// A site, and what it asks of the loop.
 fn site() -> (Site, mpsc::Receiver<Removal>) {
@@ -36,7 +38,8 @@ async fn answer_at(site: &Site, ends: Ends, input: &str) -> String {
         near.read_to_string(&mut answers).await.unwrap();
         answers
     };
-    let (served, answers) = tokio::join!(serve_connection(far, ends, site.clone()), client);
+    let both = async { tokio::join!(serve_connection(far, ends, site.clone()), client) };
+    let (served, answers) = timeout(LONG, both).await.expect("somebody waits for ever");
     served.unwrap();
     answers
 }
