@@ -18,6 +18,7 @@ use shell_common::signals::shutdown_signal;
 
 use crate::board::StatusBoard;
 use crate::config::{Config, StatusPage};
+use crate::control::{Control, ControlToken, Places, TokenFile, TokenFileError};
 use crate::driver::{self, DriverError, ServerEnd, ServerHooks, ServerIo, ServerReport};
 use crate::framelog::FrameLog;
 use crate::http::StatusListener;
@@ -46,6 +47,9 @@ pub enum RunError {
     /// There is no key to let viewers in by.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// There is no place for the control token.
+    #[error(transparent)]
+    ControlToken(#[from] TokenFileError),
     /// The frame log cannot be opened.
     #[error(transparent)]
     FrameLog(#[from] CreateError),
@@ -97,6 +101,9 @@ async fn share(config: &Config) -> Result<(), RunError> {
 
     let mut secrets = Secrets::new(random_seed()?);
     let invitation = Invitation::of(config, &mut secrets)?;
+    let token = ControlToken::random(&mut secrets);
+    let token_file = write_token(config, status_page.as_ref(), &token, &mut secrets)?;
+    let (control, mut removals) = Control::new(token);
     let clock = Clock::start();
     let server = new_server(config, &source, &invitation, secrets.bytes(), clock.now());
     let (board, snapshots) =
@@ -107,15 +114,21 @@ async fn share(config: &Config) -> Result<(), RunError> {
         source: &source,
         viewers_at: socket.local_addr(),
         page: &status_page,
+        token_file: &token_file,
     };
     announced.print();
-    let start = |listener: StatusListener| listener.start(snapshots);
+    let start = |listener: StatusListener| listener.start(snapshots, control);
     let _status_server = status_page
         .map(start)
         .transpose()
         .map_err(|source| RunError::System { what: "a thread for the status page", source })?;
     let mut hooks = Hooks { control: source.control.clone(), frame_log, board };
-    let io = ServerIo { source: &mut source.events, hooks: &mut hooks, wait_viewers: config.wait_viewers };
+    let io = ServerIo {
+        source: &mut source.events,
+        removals: &mut removals,
+        hooks: &mut hooks,
+        wait_viewers: config.wait_viewers,
+    };
     let outcome = driver::run(&socket, server, clock, io, shutdown).await;
     let times = source.finish();
     let report = outcome?;
@@ -134,6 +147,22 @@ fn listen_for_status(page: StatusPage) -> Result<Option<StatusListener>, RunErro
     let StatusPage::At(address) = page else { return Ok(None) };
     let option = "--http ADDR:PORT` or `--http off";
     StatusListener::bind(address).map(Some).map_err(|source| bind_error(address, "the status page", option, source))
+}
+
+/// The token is accepted by the status page's server: without one there is no file.
+fn write_token(
+    config: &Config,
+    page: Option<&StatusListener>,
+    token: &ControlToken,
+    secrets: &mut Secrets,
+) -> Result<Option<TokenFile>, RunError> {
+    let Some(page) = page else { return Ok(None) };
+    let port = page.local_addr().map_or(0, |address| address.port());
+    let written = match &config.control_token_file {
+        Some(path) => TokenFile::create_at(path, token),
+        None => TokenFile::create_in(&Places::of_environment(), port, token, secrets),
+    };
+    Ok(Some(written?))
 }
 
 fn random_seed() -> Result<[u8; 32], RunError> {
@@ -167,6 +196,7 @@ struct Announcement<'a> {
     source: &'a SourceHandle,
     viewers_at: io::Result<SocketAddr>,
     page: &'a Option<StatusListener>,
+    token_file: &'a Option<TokenFile>,
 }
 
 impl Announcement<'_> {
@@ -187,6 +217,9 @@ impl Announcement<'_> {
     fn print_rest(&self, text: &mut impl Write) -> io::Result<()> {
         if let Some(address) = self.page.as_ref().and_then(|listener| listener.local_addr().ok()) {
             writeln!(text, "status at http://{address}/")?;
+        }
+        if let Some(file) = self.token_file {
+            writeln!(text, "control token in {}", file.path().display())?;
         }
         writeln!(text, "sharing {}", self.source.info.name)
     }

@@ -66,6 +66,10 @@ pub struct Config {
     #[arg(help_heading = "Observation")]
     pub http: StatusPage,
 
+    /// Write the token for removing viewers to this new file, instead of one in a private directory of yours
+    #[arg(long, value_name = "PATH", help_heading = "Observation")]
+    pub control_token_file: Option<PathBuf>,
+
     /// Write a JSON line with number and time of every picture's data before it is sent
     #[arg(long, value_name = "PATH", help_heading = "Observation")]
     pub frame_log: Option<PathBuf>,
@@ -89,6 +93,10 @@ impl Config {
         arguments: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
         let config = Self::try_parse_from(arguments)?;
+        if config.http == StatusPage::Off && config.control_token_file.is_some() {
+            let message = "--control-token-file is of no use with --http off; leave one of them out\n";
+            return Err(clap::Error::raw(clap::error::ErrorKind::ArgumentConflict, message));
+        }
         if config.wait_viewers > config.max_viewers {
             let Self { wait_viewers, max_viewers, .. } = config;
             let message = format!(
@@ -184,6 +192,7 @@ mod tests {
             open: false,
             pairing_code: false,
             http: StatusPage::At("127.0.0.1:8080".parse().unwrap()),
+            control_token_file: None,
             frame_log: None,
         };
         assert_eq!(config, expected);
@@ -194,7 +203,8 @@ mod tests {
     fn every_option() {
         let config = parse(
             "--source file:a:b.h264 --region 640x480-8+16 --fps 60 --bitrate 2.5M --loop --listen [::]:1 \
-             --max-viewers 3 --wait-viewers 3 --key-file k --new-key --pairing-code --http off --frame-log log.jsonl",
+             --max-viewers 3 --wait-viewers 3 --key-file k --new-key --pairing-code --http [::1]:2 --control-token-file t \
+             --frame-log log.jsonl",
         );
         let expected = Config {
             source: SourceKind::File("a:b.h264".into()),
@@ -209,11 +219,17 @@ mod tests {
             new_key: true,
             open: false,
             pairing_code: true,
-            http: StatusPage::Off,
+            http: StatusPage::At("[::1]:2".parse().unwrap()),
+            control_token_file: Some("t".into()),
             frame_log: Some("log.jsonl".into()),
         };
         assert_eq!(config.as_ref(), Ok(&expected));
         assert!(expected.source_config().wait_for_start);
+    }
+
+    #[test]
+    fn the_status_page_can_be_left_out() {
+        assert_eq!(parse("--http off").unwrap().http, StatusPage::Off);
     }
 
     #[test]
@@ -243,6 +259,7 @@ mod tests {
             ("--max-viewers 2 --wait-viewers 3", "--max-viewers 2"),
             ("--open --key-file k", "--open"),
             ("--new-key", "--key-file"),
+            ("--http off --control-token-file t", "--http off"),
             ("--nonsense", "--nonsense"),
         ];
         for (line, part) in table {

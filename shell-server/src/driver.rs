@@ -1,4 +1,4 @@
-//! The server's only loop: datagram, timeout or access unit -> core -> send.
+//! The server's only loop: datagram, timeout, access unit or wish of the owner -> core -> send.
 //!
 //! It knows neither capture nor a real socket, so the simulator runs this very loop. It decides nothing about the
 //! protocol; what it does decide is how much it does before it looks around again.
@@ -17,6 +17,7 @@ use shell_common::receive_errors::ReceiveErrors;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::control::Removal;
 use crate::source::SourceEvent;
 
 /// Datagrams that are taken in before the loop looks at its other inputs again.
@@ -43,6 +44,8 @@ pub trait ServerHooks {
 pub struct ServerIo<'a, H> {
     /// What the source hands out.
     pub source: &'a mut mpsc::Receiver<SourceEvent>,
+    /// Viewers that are to be removed.
+    pub removals: &'a mut mpsc::Receiver<Removal>,
     /// Who is told.
     pub hooks: &'a mut H,
     /// Viewers that must be there at a time before the source may begin.
@@ -93,7 +96,7 @@ pub async fn run<D: DatagramSocket, S: Handshake, H: ServerHooks>(
     io: ServerIo<'_, H>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<ServerReport, DriverError<D::Error>> {
-    let ServerIo { source, hooks, wait_viewers } = io;
+    let ServerIo { source, removals, hooks, wait_viewers } = io;
     let mut driver = Driver::new(socket, server, hooks, wait_viewers, clock.now());
     let mut received = [0; DATAGRAM_BYTES_MAX];
     let mut shutdown = pin!(shutdown);
@@ -109,6 +112,7 @@ pub async fn run<D: DatagramSocket, S: Handshake, H: ServerHooks>(
             () = &mut sleep => Wake::Timeout,
             datagram = socket.recv_from(&mut received) => Wake::Datagram(datagram),
             event = source.recv(), if driver.source_open => Wake::Source(event),
+            removal = removals.recv(), if driver.removals_open => Wake::Removal(removal),
         };
         let now = clock.now();
         match wake {
@@ -116,6 +120,7 @@ pub async fn run<D: DatagramSocket, S: Handshake, H: ServerHooks>(
             Wake::Timeout => {}
             Wake::Datagram(datagram) => driver.handle_received(now, datagram, &mut received)?,
             Wake::Source(event) => driver.handle_source(now, event, &clock),
+            Wake::Removal(removal) => driver.handle_removal(now, removal),
         }
         driver.drain(now).await;
         // Whatever woke the loop, every input gets its share of each turn, so that none can starve another.
@@ -124,6 +129,10 @@ pub async fn run<D: DatagramSocket, S: Handshake, H: ServerHooks>(
             && let Ok(event) = source.try_recv()
         {
             driver.handle_source(now, Some(event), &clock);
+            driver.drain(now).await;
+        }
+        if let Ok(removal) = removals.try_recv() {
+            driver.handle_removal(now, Some(removal));
             driver.drain(now).await;
         }
         driver.receive_more(now, &mut received).await?;
@@ -138,6 +147,7 @@ enum Wake<E> {
     Timeout,
     Datagram(Result<(usize, SocketAddr), E>),
     Source(Option<SourceEvent>),
+    Removal(Option<Removal>),
 }
 
 struct Driver<'a, D: DatagramSocket, S: Handshake, H> {
@@ -150,6 +160,7 @@ struct Driver<'a, D: DatagramSocket, S: Handshake, H> {
     transmit: Vec<u8>,
     units: u64,
     source_open: bool,
+    removals_open: bool,
     source_failure: Option<String>,
     stopping: bool,
     finished: bool,
@@ -169,6 +180,7 @@ impl<'a, D: DatagramSocket, S: Handshake, H: ServerHooks> Driver<'a, D, S, H> {
             transmit: vec![0; BURST_DATAGRAMS_MAX * DATAGRAM_BYTES_MAX],
             units: 0,
             source_open: true,
+            removals_open: true,
             source_failure: None,
             stopping: false,
             finished: false,
@@ -208,6 +220,16 @@ impl<'a, D: DatagramSocket, S: Handshake, H: ServerHooks> Driver<'a, D, S, H> {
             }
             Some(SourceEvent::Failed(reason)) => self.fail_source(now, reason),
             None => self.fail_source(now, "the source ended without a word: this is a bug in the program".to_owned()),
+        }
+    }
+
+    fn handle_removal(&mut self, now: Timestamp, removal: Option<Removal>) {
+        match removal {
+            Some(removal) => {
+                let was_there = self.server.kick(now, removal.viewer);
+                removal.answer(was_there);
+            }
+            None => self.removals_open = false,
         }
     }
 

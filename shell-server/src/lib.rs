@@ -5,6 +5,7 @@ pub use shell_common::clock;
 pub mod app;
 pub mod board;
 pub mod config;
+pub mod control;
 pub mod driver;
 pub mod encode;
 pub mod framelog;

@@ -1,34 +1,46 @@
 //! The status page over real sockets and with real clients: runs where `NALCAST_REAL_TESTS` is set, as in `make test`.
 
-use core::net::SocketAddr;
+use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 use std::sync::Arc;
 
+use nalcast_core::secrets::Secrets;
+use nalcast_core::send::ViewerId;
+use shell_server::control::{Control, ControlToken, Removal};
 use shell_server::http::{StatusListener, StatusServer};
 use shell_server::status::StatusSnapshot;
 use tokio::net::TcpSocket;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// Far longer than anything takes, so that a hang becomes a failure.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Page {
     address: SocketAddr,
+    token: ControlToken,
+    removals: mpsc::Receiver<Removal>,
     _server: StatusServer,
     _snapshots: watch::Sender<Arc<StatusSnapshot>>,
 }
 
 /// A status page on a free port, or nothing where real sockets are not wanted.
 fn page() -> Option<Page> {
+    page_at(Ipv4Addr::LOCALHOST)
+}
+
+fn page_at(ip: Ipv4Addr) -> Option<Page> {
     std::env::var_os("NALCAST_REAL_TESTS")?;
     let snapshot = StatusSnapshot { source: "a test".into(), ..StatusSnapshot::default() };
     let (snapshots, status) = watch::channel(Arc::new(snapshot));
-    let listener = StatusListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+    let listener = StatusListener::bind(SocketAddr::from((ip, 0))).expect("a free port");
     let address = listener.local_addr().expect("an address");
-    Some(Page { address, _server: listener.start(status).expect("a thread"), _snapshots: snapshots })
+    let token = ControlToken::random(&mut Secrets::new([1; 32]));
+    let (control, removals) = Control::new(token.clone());
+    let server = listener.start(status, control).expect("a thread");
+    Some(Page { address, token, removals, _server: server, _snapshots: snapshots })
 }
 
 /// What a program prints; it has to end well.
@@ -103,6 +115,47 @@ fn curl_is_happy() {
     let again = format!("http://{}/healthz", page.address);
     let second = page.curl(&[&with(&[])[..], &[&*again, "-o", "/dev/null"]].concat(), "/");
     assert_eq!(second, "1.1 200 1 1.1 200 0 ");
+}
+
+/// As the README shows it: the token is on no command line.
+#[test]
+fn curl_removes_a_viewer_with_a_token_from_standard_input() {
+    let Some(Page { address, token, mut removals, _server, _snapshots }) = page() else { return };
+    let answering = std::thread::spawn(move || {
+        for was_there in [true, false] {
+            let removal = removals.blocking_recv().expect("a request");
+            assert_eq!(removal.viewer, ViewerId(7));
+            removal.answer(was_there);
+        }
+    });
+    let url = format!("http://{address}/api/v1/viewers/7");
+    let arguments =
+        ["-sS", "--noproxy", "*", "--max-time", "20", "-X", "DELETE", "-H", "@-", "-w", "%{http_code}", &url];
+    let with_token = |token: &str| output("curl", &arguments, format!("Authorization: Bearer {token}\n").as_bytes());
+    assert!(with_token("wrong").ends_with("401"));
+    assert_eq!(with_token(token.expose()), "204");
+    assert!(with_token(token.expose()).ends_with("404"));
+    answering.join().expect("both requests came");
+}
+
+/// This machine under the address that others have for it stands for another machine: it looks no different.
+#[test]
+fn a_token_that_came_over_a_network_removes_nobody() {
+    let Some(mut page) = page_at(Ipv4Addr::UNSPECIFIED) else { return };
+    let outside = shell_server::net::reachable_address(page.address);
+    let fields = format!("Authorization: Bearer {}\r\nConnection: close\r\n", page.token.expose());
+    let delete = |host: SocketAddr| format!("DELETE /api/v1/viewers/7 HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n");
+    for (address, status) in [(outside, 403), (SocketAddr::from((Ipv4Addr::LOCALHOST, outside.port())), 503)] {
+        // A machine without a network has no other address.
+        if status == 403 && address.ip().is_loopback() {
+            continue;
+        }
+        page.address = address;
+        // Nobody takes the request that is let through.
+        page.removals.close();
+        let answer = page.answer(delete(address).as_bytes());
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{address}: {answer}");
+    }
 }
 
 #[test]

@@ -197,7 +197,14 @@ async fn serve(shared: Rc<Shared>, egress: Egress, scenario: OuterScenario) -> H
     Rng::new(scenario.seed ^ incarnation as u64).fork(9).fill(&mut secret);
     let server = Server::new(config, Plain, secret, clock.now());
     let mut hooks = Hooks(key_wanted);
-    let io = shell_server::driver::ServerIo { source: &mut source, hooks: &mut hooks, wait_viewers: 0 };
+    // Nobody asks for anything.
+    let (_, mut removals) = mpsc::channel(1);
+    let io = shell_server::driver::ServerIo {
+        source: &mut source,
+        removals: &mut removals,
+        hooks: &mut hooks,
+        wait_viewers: 0,
+    };
     shell_server::driver::run(&socket, server, clock, io, core::future::pending()).await?;
     tokio::time::sleep(AFTERGLOW).await;
     Ok(())

@@ -2,7 +2,7 @@
 //! cut up and delayed what it sent, and a client that stalls delays nobody.
 
 use core::cell::RefCell;
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::Ipv4Addr;
 use core::time::Duration;
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use nalcast_core::Rng;
-use shell_server::http::{Site, serve_connection};
+use nalcast_core::secrets::Secrets;
+use shell_server::control::{Control, ControlToken};
+use shell_server::http::{Ends, Site, serve_connection};
 use shell_server::status::StatusSnapshot;
 use sim::impaired::network;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -30,10 +32,12 @@ fn simulation(seed: u64) -> turmoil::Sim<'static> {
     sim.host("server", async || {
         let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, PORT)).await?;
         let (_snapshots, status) = watch::channel(Arc::new(StatusSnapshot::default()));
-        let site = Site::new(status, || 784_111_777);
+        let (control, _removals) = Control::new(ControlToken::random(&mut Secrets::new([1; 32])));
+        let site = Site::new(status, control, || 784_111_777);
+        let ends = Ends { local: Ipv4Addr::LOCALHOST.into(), peer: Ipv4Addr::LOCALHOST.into() };
         loop {
             let (stream, _) = listener.accept().await?;
-            tokio::spawn(serve_connection(stream, IpAddr::V4(Ipv4Addr::LOCALHOST), site.clone()));
+            tokio::spawn(serve_connection(stream, ends, site.clone()));
         }
     });
     sim

@@ -46,6 +46,8 @@ impl Process {
         let mut command = Command::new(path);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.env_remove("WAYLAND_DISPLAY").env_remove("RUST_LOG").env_remove("DISPLAY");
+        // A killed server leaves its token's file behind: among the test's own files.
+        command.env_remove("XDG_RUNTIME_DIR").env("TMPDIR", env!("CARGO_TARGET_TMPDIR"));
         if let Some(display) = display {
             command.env("DISPLAY", display);
         }

@@ -1,8 +1,8 @@
 //! Keys as people handle them: in files that only their owner can read, and behind the `#` of an address.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -11,11 +11,10 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_
 use base64::engine::{DecodePaddingMode, general_purpose};
 use nalcast_core::handshake::SharedKey;
 
+use crate::private::{self, MODE_OTHERS};
+
 /// More than a key file can hold.
 const FILE_BYTES_MAX: u64 = 1024;
-/// Readable and writable for the owner, and nobody else.
-const MODE_PRIVATE: u32 = 0o600;
-const MODE_OTHERS: u32 = 0o077;
 
 const LENIENT: GeneralPurposeConfig = general_purpose::PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent);
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
@@ -101,7 +100,7 @@ pub fn write_key_file(path: &Path, key: &SharedKey) -> Result<(), KeyError> {
     temporary.push(".new");
     let temporary = PathBuf::from(temporary);
     let write = || {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(MODE_PRIVATE).open(&temporary)?;
+        let mut file = private::create_file(&temporary)?;
         file.write_all(format!("{}\n", format_key(key)).as_bytes())?;
         file.sync_all()?;
         std::fs::rename(&temporary, path)
@@ -144,7 +143,7 @@ mod tests {
         let path = directory.path().join("key");
         write_key_file(&path, &SharedKey::new([1; 32])).unwrap();
         write_key_file(&path, &SharedKey::new(KEY)).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, MODE_PRIVATE);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(*read_key_file(&path).unwrap().expose(), KEY);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing else is left");
         for mode in [0o640, 0o604, 0o620] {

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod key;
 pub mod net;
 pub mod output;
+pub mod private;
 pub mod program;
 pub mod receive_errors;
 pub mod signals;

@@ -13,6 +13,11 @@ pub(super) fn status_json(status: &StatusSnapshot) -> String {
     json.unwrap_or_default()
 }
 
+/// The document of an error.
+pub(super) fn error_json(message: &str) -> String {
+    serde_json::json!({ "error": message }).to_string()
+}
+
 #[derive(Serialize)]
 struct Status<'a> {
     uptime_seconds: f64,

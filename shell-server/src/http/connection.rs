@@ -16,23 +16,33 @@ use super::limits::{
 use super::response::{Response, write_stream_head};
 use super::routes::{self, Reply};
 use super::server::Site;
+use super::viewers;
 
-/// Serves a connection that was accepted on the address `local` until one side ends it. Any stream will do.
+/// The two ends of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// The address of this server that the client connected to.
+    pub local: IpAddr,
+    /// The client's address.
+    pub peer: IpAddr,
+}
+
+/// Serves a connection that was accepted until one side ends it. Any stream will do.
 ///
 /// # Errors
 ///
 /// When the stream fails, or the client does not read its answers in time.
-pub async fn serve_connection<S>(stream: S, local: IpAddr, site: Site) -> io::Result<()>
+pub async fn serve_connection<S>(stream: S, ends: Ends, site: Site) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let parser = RequestParser::new(limits::of_requests());
-    Connection { stream, local, site, parser, pending: None, out: BytesMut::new() }.run().await
+    Connection { stream, ends, site, parser, pending: None, out: BytesMut::new() }.run().await
 }
 
 struct Connection<S> {
     stream: S,
-    local: IpAddr,
+    ends: Ends,
     site: Site,
     parser: RequestParser,
     /// What a request gets whose body is still arriving.
@@ -70,7 +80,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut in_request = false;
         let mut deadline = Instant::now() + IDLE_PERIOD;
         loop {
-            match self.step() {
+            match self.step().await {
                 Step::Answered => {
                     in_request = false;
                     deadline = Instant::now() + IDLE_PERIOD;
@@ -106,13 +116,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Takes events until there is something to do. One answer at a time: requests behind it wait unparsed.
-    fn step(&mut self) -> Step {
+    async fn step(&mut self) -> Step {
         loop {
             let keep_alive = match self.parser.poll() {
                 Ok(None) => return Step::Receive,
                 Ok(Some(Event::Head(head))) => {
                     let status = Arc::clone(&self.site.status.borrow());
-                    let reply = routes::respond(head.view(), self.local, &status);
+                    let reply = routes::respond(head.view(), self.ends, &self.site.control, &status);
                     self.pending = Some(Pending { reply, to: reply_to(&head) });
                     continue;
                 }
@@ -130,6 +140,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 let to = ReplyTo { keep_alive, ..to };
                 match reply {
                     Reply::Events => return Step::Follow(to),
+                    Reply::Removal(viewer) => {
+                        let response = viewers::remove(&self.site.control, viewer).await;
+                        self.answer(&response, to);
+                    }
                     Reply::Response(response) => self.answer(&response, to),
                 }
                 return if keep_alive { Step::Answered } else { Step::Last };

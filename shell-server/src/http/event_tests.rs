@@ -1,6 +1,5 @@
 //! Streams of events, over an in-memory stream and virtual time.
 
-use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -10,18 +9,19 @@ use tokio::time::{Instant, sleep};
 
 use super::connection::serve_connection;
 use super::limits::{EVENT_PERIOD_MAX, EVENT_PERIOD_MIN, EVENT_STREAMS_MAX, WRITE_PERIOD};
+use super::samples;
 use super::server::Site;
 use crate::status::StatusSnapshot;
 
 fn site() -> (watch::Sender<Arc<StatusSnapshot>>, Site) {
     let (sender, status) = watch::channel(Arc::default());
-    (sender, Site::new(status, || 0))
+    (sender, Site::new(status, samples::control(), || 0))
 }
 
 /// A client of `site`, with its request sent; the connection runs by itself.
 async fn connect(site: &Site, request_line: &str) -> (DuplexStream, tokio::task::JoinHandle<std::io::Result<()>>) {
     let (mut near, far) = duplex(64 << 10);
-    let serving = tokio::spawn(serve_connection(far, IpAddr::V4(Ipv4Addr::LOCALHOST), site.clone()));
+    let serving = tokio::spawn(serve_connection(far, samples::HERE, site.clone()));
     near.write_all(format!("{request_line}\r\nHost: localhost\r\n\r\n").as_bytes()).await.unwrap();
     (near, serving)
 }

@@ -13,8 +13,9 @@ mod response;
 mod routes;
 mod server;
 mod thread;
+mod viewers;
 
-pub use connection::serve_connection;
+pub use connection::{Ends, serve_connection};
 pub use server::{Site, serve};
 pub use thread::{StatusListener, StatusServer};
 
@@ -24,3 +25,5 @@ mod event_tests;
 mod samples;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod viewer_tests;

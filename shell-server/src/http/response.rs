@@ -5,11 +5,13 @@ use std::borrow::Cow;
 use bytes::BytesMut;
 use nalcast_core::http::{FieldName, FieldValue, HttpDate, HttpError, ReplyTo, ResponseHead, Status, StreamedBody};
 
+use super::api;
+
 const CONTENT_TYPE: FieldName = FieldName::from_static("Content-Type");
 const CACHE_CONTROL: FieldName = FieldName::from_static("Cache-Control");
 const TEXT: FieldValue<'static> = FieldValue::from_static("text/plain; charset=utf-8");
-/// What every resource here can do; also the answer to `OPTIONS`.
-const ALLOW: FieldValue<'static> = FieldValue::from_static("GET, HEAD, OPTIONS");
+const JSON: FieldValue<'static> = FieldValue::from_static("application/json");
+const ALLOW: FieldName = FieldName::from_static("Allow");
 
 /// The same for every answer. The page needs its own style and script, no frame and nothing from elsewhere.
 const SECURITY_FIELDS: [(FieldName, FieldValue<'static>); 5] = [
@@ -35,6 +37,24 @@ pub(super) enum Freshness {
     Build(FieldValue<'static>),
 }
 
+/// What can be done with a resource; also the answer to `OPTIONS`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Methods {
+    /// It can be read.
+    Read,
+    /// It can be removed.
+    Remove,
+}
+
+impl Methods {
+    const fn list(self) -> FieldValue<'static> {
+        match self {
+            Self::Read => const { FieldValue::from_static("GET, HEAD, OPTIONS") },
+            Self::Remove => const { FieldValue::from_static("DELETE, OPTIONS") },
+        }
+    }
+}
+
 /// An answer that is still to be written.
 #[derive(Debug)]
 pub(super) struct Response {
@@ -42,13 +62,14 @@ pub(super) struct Response {
     content_type: FieldValue<'static>,
     body: Cow<'static, str>,
     freshness: Freshness,
-    allow: bool,
+    /// A field that only some answers have.
+    field: Option<(FieldName, FieldValue<'static>)>,
 }
 
 impl Response {
     /// A document of a type.
     pub(super) fn document(content_type: FieldValue<'static>, body: impl Into<Cow<'static, str>>) -> Self {
-        Self { status: Status::Ok, content_type, body: body.into(), freshness: Freshness::Moment, allow: false }
+        Self { status: Status::Ok, content_type, body: body.into(), freshness: Freshness::Moment, field: None }
     }
 
     /// A part of the program, under its entity tag.
@@ -61,19 +82,39 @@ impl Response {
         Self { status, ..Self::document(TEXT, format!("{text}\n")) }
     }
 
+    /// What went wrong, for a program to read.
+    pub(super) fn error(status: Status, message: &str) -> Self {
+        Self { status, ..Self::document(JSON, api::error_json(message)) }
+    }
+
+    /// Done, and there is nothing to show.
+    pub(super) fn done() -> Self {
+        Self::text(Status::NoContent, "")
+    }
+
+    /// With one more field.
+    pub(super) const fn with(mut self, name: FieldName, value: FieldValue<'static>) -> Self {
+        self.field = Some((name, value));
+        self
+    }
+
     /// The answer to bytes that are no acceptable request.
     pub(super) fn refusal(error: &HttpError) -> Self {
         Self::text(error.status(), &format!("Refused: {error}."))
     }
 
     /// What can be done here.
-    pub(super) fn options() -> Self {
-        Self { allow: true, ..Self::text(Status::NoContent, "") }
+    pub(super) fn options(methods: Methods) -> Self {
+        Self::done().with(ALLOW, methods.list())
     }
 
     /// The refusal of a method that is known, but not here (RFC 9110 §15.5.6).
-    pub(super) fn method_not_allowed() -> Self {
-        Self { allow: true, ..Self::text(Status::MethodNotAllowed, "This can only be read: use GET or HEAD.") }
+    pub(super) fn method_not_allowed(methods: Methods) -> Self {
+        let text = match methods {
+            Methods::Read => "This can only be read: use GET or HEAD.",
+            Methods::Remove => "This can only be removed: use DELETE.",
+        };
+        Self::text(Status::MethodNotAllowed, text).with(ALLOW, methods.list())
     }
 
     /// The client has it already (RFC 9110 §15.4.5).
@@ -89,8 +130,8 @@ impl Response {
     /// Appends the answer, which is given at `unix_seconds`.
     pub(super) fn write(&self, out: &mut BytesMut, to: ReplyTo, unix_seconds: u64) {
         let mut head = start(out, self.status, to, self.freshness, unix_seconds);
-        if self.allow {
-            head.field(const { FieldName::from_static("Allow") }, ALLOW);
+        if let Some((name, value)) = self.field {
+            head.field(name, value);
         }
         if self.status.has_content() {
             head.field(CONTENT_TYPE, self.content_type);

@@ -1,17 +1,20 @@
 //! Which request gets which answer.
 
-use core::net::IpAddr;
-
 use nalcast_core::http::{FieldValue, HeadView, Status};
+use nalcast_core::send::ViewerId;
 
 use super::assets::{SCRIPT, STYLE};
-use super::response::Response;
-use super::{access, api, metrics, page};
+use super::connection::Ends;
+use super::response::{Methods, Response};
+use super::{access, api, metrics, page, viewers};
+use crate::control::Control;
 use crate::status::StatusSnapshot;
 
 const TEXT: FieldValue<'static> = FieldValue::from_static("text/plain; charset=utf-8");
 const HTML: FieldValue<'static> = FieldValue::from_static("text/html; charset=utf-8");
 const JSON: FieldValue<'static> = FieldValue::from_static("application/json");
+/// Each viewer is under this and its number.
+const VIEWERS: &[u8] = b"/api/v1/viewers/";
 
 /// What a request gets.
 #[derive(Debug)]
@@ -20,31 +23,39 @@ pub(super) enum Reply {
     Response(Response),
     /// The status, again and again.
     Events,
+    /// What comes of the removal of this viewer.
+    Removal(ViewerId),
 }
 
-/// Answers a request that came in on the address `local`.
-pub(super) fn respond(head: HeadView<'_>, local: IpAddr, status: &StatusSnapshot) -> Reply {
-    if let Some(refusal) = access::refuse(head, local) {
+/// Answers a request that came in over a connection with these ends.
+pub(super) fn respond(head: HeadView<'_>, ends: Ends, control: &Control, status: &StatusSnapshot) -> Reply {
+    if let Some(refusal) = access::refuse(head, ends.local) {
         return Reply::Response(refusal);
     }
     let resource = Resource::at(head.path());
     Reply::Response(match (head.method(), resource) {
         (b"GET" | b"HEAD", Some(Resource::Events)) => return Reply::Events,
         (b"GET" | b"HEAD", Some(resource)) => resource.answer(head, status),
-        (b"OPTIONS", Some(_)) => Response::options(),
-        (b"OPTIONS", None) if head.path() == b"*" => Response::options(),
+        (b"DELETE", Some(Resource::Viewer(number))) => match viewers::may_remove(head, number, ends.peer, control) {
+            Ok(viewer) => return Reply::Removal(viewer),
+            Err(refusal) => refusal,
+        },
+        (b"OPTIONS", Some(resource)) => Response::options(resource.methods()),
+        (b"OPTIONS", None) if head.path() == b"*" => Response::options(Methods::Read),
         // Methods of RFC 9110 §9 and RFC 5789; anything else is not implemented at all (RFC 9110 §15.6.2).
         (b"GET" | b"HEAD" | b"POST" | b"PUT" | b"DELETE" | b"OPTIONS" | b"TRACE" | b"PATCH", None) => {
             Response::text(Status::NotFound, "There is nothing here. The status page is under /.")
         }
-        (b"POST" | b"PUT" | b"DELETE" | b"TRACE" | b"PATCH", Some(_)) => Response::method_not_allowed(),
+        (b"POST" | b"PUT" | b"DELETE" | b"TRACE" | b"PATCH", Some(resource)) => {
+            Response::method_not_allowed(resource.methods())
+        }
         _ => Response::text(Status::NotImplemented, "This method is not implemented: use GET or HEAD."),
     })
 }
 
-/// Everything that can be read.
+/// Everything that there is.
 #[derive(Clone, Copy)]
-enum Resource {
+enum Resource<'a> {
     Page,
     Style,
     Script,
@@ -52,10 +63,12 @@ enum Resource {
     Events,
     Metrics,
     Health,
+    /// A viewer, by what should be its number.
+    Viewer(&'a [u8]),
 }
 
-impl Resource {
-    const fn at(path: &[u8]) -> Option<Self> {
+impl<'a> Resource<'a> {
+    fn at(path: &'a [u8]) -> Option<Self> {
         match path {
             b"/" => Some(Self::Page),
             b"/status.css" => Some(Self::Style),
@@ -64,7 +77,16 @@ impl Resource {
             b"/api/v1/events" => Some(Self::Events),
             b"/metrics" => Some(Self::Metrics),
             b"/healthz" => Some(Self::Health),
-            _ => None,
+            _ => path.strip_prefix(VIEWERS).map(Self::Viewer),
+        }
+    }
+
+    const fn methods(self) -> Methods {
+        match self {
+            Self::Viewer(_) => Methods::Remove,
+            Self::Page | Self::Style | Self::Script | Self::Status | Self::Events | Self::Metrics | Self::Health => {
+                Methods::Read
+            }
         }
     }
 
@@ -78,6 +100,7 @@ impl Resource {
                 Response::document(metrics::content_type(head.get("accept")), metrics::openmetrics_text(status))
             }
             Self::Health => Response::document(TEXT, "ok\n"),
+            Self::Viewer(_) => Response::method_not_allowed(self.methods()),
         }
     }
 }

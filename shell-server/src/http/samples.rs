@@ -1,8 +1,26 @@
 //! What the tests show.
 
+use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 
+use nalcast_core::secrets::Secrets;
+
+use super::connection::Ends;
+use crate::control::{Control, ControlToken};
 use crate::status::{RefusedDatagrams, StatusSnapshot, Totals, ViewerStatus, ViewersLeft};
+
+/// A connection within this machine.
+pub(super) const HERE: Ends = Ends { local: IpAddr::V4(Ipv4Addr::LOCALHOST), peer: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+
+/// The token of every test.
+pub(super) fn token() -> ControlToken {
+    ControlToken::random(&mut Secrets::new([1; 32]))
+}
+
+/// The control of a server that is at its end.
+pub(super) fn control() -> Control {
+    Control::new(token()).0
+}
 
 /// One viewer of which everything is known and one of which nothing is; texts that would be markup.
 pub(super) fn two_viewers() -> StatusSnapshot {

@@ -12,28 +12,30 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::connection::serve_connection;
+use super::connection::{Ends, serve_connection};
 use super::limits::{CONNECTIONS_MAX, EVENT_STREAMS_MAX};
 use super::places::{Place, Places};
 use super::response::Response;
+use crate::control::Control;
 use crate::status::StatusReceiver;
 
 /// The pause after a failed accept, which is most often for want of file descriptors.
 const ACCEPT_RETRY_PERIOD: Duration = Duration::from_millis(100);
 
-/// What there is to tell, and by which clock answers are dated.
+/// What there is to tell and to do, and by which clock answers are dated.
 #[derive(Clone, Debug)]
 pub struct Site {
     pub(super) status: StatusReceiver,
     pub(super) unix_seconds: fn() -> u64,
+    pub(super) control: Control,
     pub(super) event_streams: Arc<Semaphore>,
 }
 
 impl Site {
-    /// A site that tells the newest value of `status`. `unix_seconds` is the wall clock, for `Date` alone.
+    /// A site that tells the newest value of `status` and hands on to `control`. `unix_seconds` is the wall clock, for `Date` alone.
     #[must_use]
-    pub fn new(status: StatusReceiver, unix_seconds: fn() -> u64) -> Self {
-        Self { status, unix_seconds, event_streams: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)) }
+    pub fn new(status: StatusReceiver, control: Control, unix_seconds: fn() -> u64) -> Self {
+        Self { status, unix_seconds, control, event_streams: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)) }
     }
 }
 
@@ -77,8 +79,8 @@ async fn serve_stream(stream: TcpStream, peer: IpAddr, site: Site, _place: Place
     let served = async {
         // Answers are written whole: there is nothing to wait for (RFC 9293 §3.7.4).
         stream.set_nodelay(true)?;
-        let local = stream.local_addr()?.ip();
-        serve_connection(stream, local, site).await
+        let ends = Ends { local: stream.local_addr()?.ip(), peer };
+        serve_connection(stream, ends, site).await
     };
     if let Err::<(), io::Error>(error) = served.await {
         tracing::debug!(%peer, %error, "a connection of the status page ended early");

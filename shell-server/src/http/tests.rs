@@ -1,6 +1,5 @@
 //! Whole connections, over an in-memory stream and virtual time.
 
-use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -10,6 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::connection::serve_connection;
 use super::limits::{ANSWERS_BYTES_MAX, IDLE_PERIOD, LINGER_PERIOD, REQUEST_PERIOD, WRITE_PERIOD};
+use super::samples;
 use super::server::Site;
 use crate::status::StatusSnapshot;
 
@@ -25,7 +25,7 @@ async fn run<F: Future<Output = ()>>(
     let (_sender, status) = watch::channel(Arc::new(snapshot));
     let start = Instant::now();
     let server = async {
-        serve_connection(far, IpAddr::V4(Ipv4Addr::LOCALHOST), Site::new(status, || 784_111_777)).await.unwrap();
+        serve_connection(far, samples::HERE, Site::new(status, samples::control(), || 784_111_777)).await.unwrap();
         start.elapsed()
     };
     let mut sent = String::new();
@@ -217,7 +217,7 @@ async fn a_client_that_never_reads_is_cut_off() {
         }
         written
     };
-    let serve = serve_connection(far, IpAddr::V4(Ipv4Addr::LOCALHOST), Site::new(status, || 0));
+    let serve = serve_connection(far, samples::HERE, Site::new(status, samples::control(), || 0));
     let (served, written) = tokio::join!(serve, client);
     assert_eq!(served.unwrap_err().kind(), std::io::ErrorKind::TimedOut);
     assert_eq!(start.elapsed(), WRITE_PERIOD);
@@ -232,7 +232,7 @@ async fn the_server_closes_where_the_client_asks_it_to() {
         let (near, far) = duplex(4 << 10);
         let (mut from_server, mut to_server) = tokio::io::split(near);
         let (_sender, status) = watch::channel(Arc::default());
-        let serve = serve_connection(far, IpAddr::V4(Ipv4Addr::LOCALHOST), Site::new(status, || 0));
+        let serve = serve_connection(far, samples::HERE, Site::new(status, samples::control(), || 0));
         let start = Instant::now();
         let client = async {
             to_server.write_all(request.as_bytes()).await.unwrap();
@@ -254,7 +254,7 @@ async fn the_server_closes_where_the_client_asks_it_to() {
 async fn few_answers_are_gathered() {
     let (near, far) = duplex(4 << 10);
     let (sender, status) = watch::channel(Arc::<StatusSnapshot>::default());
-    let serve = serve_connection(far, IpAddr::V4(Ipv4Addr::LOCALHOST), Site::new(status, || 0));
+    let serve = serve_connection(far, samples::HERE, Site::new(status, samples::control(), || 0));
     let client = async {
         let (mut from_server, mut to_server) = tokio::io::split(near);
         let request = "GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n";

@@ -11,13 +11,37 @@ use tokio::sync::oneshot;
 
 use super::limits::BACKLOG;
 use super::server::{Site, serve};
+use crate::control::Control;
 use crate::status::StatusReceiver;
 
 /// An address at which the status page is going to be.
 #[derive(Debug)]
 pub struct StatusListener {
-    runtime: Runtime,
     listener: TcpListener,
+    runtime: IdleRuntime,
+}
+
+/// A runtime in which nothing runs yet: it can be dropped inside another one, as when something else is missing at the
+/// start of the program.
+#[derive(Debug)]
+struct IdleRuntime(Option<Runtime>);
+
+impl IdleRuntime {
+    /// Runs this until its end, and nothing after it.
+    fn run(mut self, future: impl Future<Output = ()>) {
+        if let Some(runtime) = self.0.take() {
+            runtime.block_on(future);
+        }
+    }
+}
+
+impl Drop for IdleRuntime {
+    fn drop(&mut self) {
+        // Otherwise the drop would wait, which is not allowed inside a runtime.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// A status page that is there until this is dropped.
@@ -43,7 +67,7 @@ impl StatusListener {
             socket.bind(address)?;
             socket.listen(BACKLOG)?
         };
-        Ok(Self { runtime, listener })
+        Ok(Self { listener, runtime: IdleRuntime(Some(runtime)) })
     }
 
     /// The address, with the port that the system chose.
@@ -54,19 +78,19 @@ impl StatusListener {
         self.listener.local_addr()
     }
 
-    /// Answers from now on with the newest value of `status`.
+    /// Answers from now on with the newest value of `status`, and hands on to `control`.
     ///
     /// # Errors
     /// When the system has no thread left.
-    pub fn start(self, status: StatusReceiver) -> io::Result<StatusServer> {
-        let Self { runtime, listener } = self;
+    pub fn start(self, status: StatusReceiver, control: Control) -> io::Result<StatusServer> {
+        let Self { listener, runtime } = self;
         let (stop, stopped) = oneshot::channel::<()>();
         let serve = async move {
             // Whether told to stop or left alone, it is over.
             let shutdown = async { drop(stopped.await) };
-            serve(listener, Site::new(status, unix_seconds), shutdown).await;
+            serve(listener, Site::new(status, control, unix_seconds), shutdown).await;
         };
-        let thread = std::thread::Builder::new().name("http".to_owned()).spawn(move || runtime.block_on(serve))?;
+        let thread = std::thread::Builder::new().name("http".to_owned()).spawn(move || runtime.run(serve))?;
         Ok(StatusServer { stop: Some(stop), thread: Some(thread) })
     }
 }
@@ -85,4 +109,14 @@ impl Drop for StatusServer {
 /// The wall clock. One that is set before 1970 tells 1970.
 fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |passed| passed.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_can_be_given_back_unused() {
+        drop(StatusListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap());
+    }
 }

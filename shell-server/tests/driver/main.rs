@@ -13,9 +13,12 @@ use nalcast_core::handshake::{Handshake, Noise};
 use nalcast_core::nal::Codec;
 use nalcast_core::recv::{Client, ClientConfig, ClientEvent, EndReason};
 use nalcast_core::seal::Aead;
-use nalcast_core::send::{LeaveReason, Server, ServerConfig, ServerEvent};
+use nalcast_core::secrets::Secrets;
+use nalcast_core::send::{LeaveReason, Server, ServerConfig, ServerEvent, ViewerId};
+use nalcast_core::wire::CloseCode;
 use nalcast_core::{DatagramSocket, Timestamp, Transmit};
 use shell_client::driver::{ClientOutcome, Sink, Word};
+use shell_server::control::{Control, ControlToken, Removal, Unavailable};
 use shell_server::driver::{DriverError, ServerEnd, ServerHooks, ServerIo, ServerReport};
 use shell_server::source::SourceEvent;
 use tokio::sync::mpsc;
@@ -110,7 +113,19 @@ fn unit(index: u32) -> Bytes {
 
 async fn serve(
     socket: &MemorySocket,
+    source: mpsc::Receiver<SourceEvent>,
+    told: &RefCell<Told>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<ServerReport, DriverError<std::io::Error>> {
+    // Nobody is there to ask for anything.
+    let (_, removals) = mpsc::channel(1);
+    serve_with(socket, source, removals, told, shutdown).await
+}
+
+async fn serve_with(
+    socket: &MemorySocket,
     mut source: mpsc::Receiver<SourceEvent>,
+    mut removals: mpsc::Receiver<Removal>,
     told: &RefCell<Told>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<ServerReport, DriverError<std::io::Error>> {
@@ -119,7 +134,7 @@ async fn serve(
         ServerConfig { codec: Codec::H264, fps: 30, answers_key_requests: true, viewers_max: 4, pairing: false };
     let server = Server::new(config, Noise::open(Aead::Aes128Gcm), [7; 32], clock.now());
     let mut hooks = Hooks { told: Some(told) };
-    let io = ServerIo { source: &mut source, hooks: &mut hooks, wait_viewers: 1 };
+    let io = ServerIo { source: &mut source, removals: &mut removals, hooks: &mut hooks, wait_viewers: 1 };
     timeout(LONG, shell_server::driver::run(socket, server, clock, io, shutdown)).await.expect("the server hangs")
 }
 
@@ -228,6 +243,37 @@ async fn a_viewer_that_leaves_is_gone_at_once_and_the_server_goes_on() {
         assert!(told.events.iter().any(left), "{:?}", told.events);
         assert!(told.handed_over.len() > 60, "the source goes on: {}", told.handed_over.len());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_viewer_that_is_removed_is_told_so_and_the_server_goes_on() {
+    let (server_socket, viewer_socket) = pair();
+    let (source, units) = mpsc::channel(4);
+    let (told, mut sink) = (RefCell::<Told>::default(), Collector::default());
+    let (control, removals) = Control::new(ControlToken::random(&mut Secrets::new([1; 32])));
+    let remove = async {
+        sleep(Duration::from_secs(1)).await;
+        let events = told.borrow().events.clone();
+        let [ServerEvent::ViewerJoined { viewer, .. }, ..] = events[..] else { panic!("{events:?}") };
+        assert_eq!(control.remove(ViewerId(viewer.0 + 1)).await, Ok(false));
+        assert_eq!(control.remove(viewer).await, Ok(true));
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(control.remove(viewer).await, Ok(false), "it is gone");
+    };
+    let (report, outcome, (), ()) = tokio::join!(
+        serve_with(&server_socket, units, removals, &told, sleep(Duration::from_secs(3))),
+        watch(&viewer_socket, &mut sink, pending()),
+        feed(source, 120, Some(SourceEvent::Ended), &told),
+        remove,
+    );
+    assert_eq!((report.unwrap().end, outcome.reason), (ServerEnd::Shutdown, EndReason::Kicked));
+    assert!((25..=32).contains(&sink.units.len()), "{}", sink.units.len());
+    let told = told.into_inner();
+    let expected = LeaveReason::Closed(CloseCode::Kicked);
+    let left = |event: &ServerEvent| matches!(event, ServerEvent::ViewerLeft { reason, .. } if *reason == expected);
+    assert!(told.events.iter().any(left), "{:?}", told.events);
+    assert!(told.handed_over.len() > 60, "the source goes on: {}", told.handed_over.len());
+    assert_eq!(control.remove(ViewerId(1)).await, Err(Unavailable), "the loop is at its end");
 }
 
 #[tokio::test(start_paused = true)]
@@ -340,7 +386,7 @@ async fn a_closed_port_is_believed_sooner_than_silence() {
 
 /// Time stands still while a loop is busy, so this test hangs if a flood keeps the other inputs from being served.
 #[tokio::test(start_paused = true)]
-async fn a_flood_does_not_starve_the_source_nor_the_shutdown() {
+async fn a_flood_does_not_starve_the_source_nor_the_owner_nor_the_shutdown() {
     let (server_socket, viewer_socket) = pair();
     server_socket.set_fault(Fault::Flooded);
     viewer_socket.set_fault(Fault::Flooded);
@@ -350,14 +396,16 @@ async fn a_flood_does_not_starve_the_source_nor_the_shutdown() {
     for index in 0..4 {
         source.try_send(SourceEvent::AccessUnit { bytes: unit(index), captured: Instant::now().into_std() }).unwrap();
     }
+    let (control, removals) = Control::new(ControlToken::random(&mut Secrets::new([1; 32])));
     let stop_when_fed = async {
+        assert_eq!(control.remove(ViewerId(1)).await, Ok(false));
         while told.borrow().handed_over.len() < 4 {
             tokio::task::yield_now().await;
         }
         stop.send(()).unwrap();
     };
-    let (report, ()) =
-        tokio::join!(serve(&server_socket, units, &told, async { stopped.await.unwrap() }), stop_when_fed,);
+    let stopped = async { stopped.await.unwrap() };
+    let (report, ()) = tokio::join!(serve_with(&server_socket, units, removals, &told, stopped), stop_when_fed);
     let report = report.unwrap();
     assert_eq!(report.end, ServerEnd::Shutdown);
     assert!(report.stats.datagrams_received > 4 * 16, "the flood was real");

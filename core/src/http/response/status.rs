@@ -44,6 +44,8 @@ statuses! {
     NotModified = 304, "Not Modified";
     /// The request is malformed.
     BadRequest = 400, "Bad Request";
+    /// Whoever asks has not said who that is, or not proved it.
+    Unauthorized = 401, "Unauthorized";
     /// The server knows what is asked for and does not give it.
     Forbidden = 403, "Forbidden";
     /// There is nothing under this path.
