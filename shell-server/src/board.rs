@@ -110,6 +110,8 @@ impl StatusBoard {
             viewers_left: self.left,
             viewers_refused: stats.viewers_refused,
             handshakes_refused: stats.handshakes_refused,
+            handshakes_limited: stats.handshakes_limited,
+            viewers_moved: stats.viewers_moved,
         }
     }
 }
@@ -153,6 +155,7 @@ impl ViewerRates {
             decoded_frames_per_second: decoded,
             frames_sent: viewer.frames_sent,
             frames_dropped: viewer.frames_dropped,
+            datagram_bytes_max: viewer.datagram_bytes_max as u64,
             queue_bytes: viewer.queue_bytes as u64,
             bytes_sent: viewer.bytes_sent,
             datagrams_sent: viewer.packets_sent,

@@ -62,6 +62,8 @@ pub struct ViewerStatus {
     pub frames_sent: u64,
     /// Frames that were not sent because its queue was too long or too old.
     pub frames_dropped: u64,
+    /// The largest datagram that is known to reach it, bytes of UDP payload.
+    pub datagram_bytes_max: u64,
     /// Bytes of frames that wait to be sent to it.
     pub queue_bytes: u64,
     /// Bytes sent to it, UDP payload.
@@ -105,6 +107,10 @@ pub struct Totals {
     pub viewers_refused: u64,
     /// Attempts to join without the right key, or with a recorded message.
     pub handshakes_refused: u64,
+    /// Attempts that were not looked at, as there were too many from one place or in all.
+    pub handshakes_limited: u64,
+    /// Viewers that went on from another address.
+    pub viewers_moved: u64,
 }
 
 /// Received datagrams that were of no use, by the reason.

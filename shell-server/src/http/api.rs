@@ -51,6 +51,7 @@ struct Viewer {
     decoded_frames_per_second: Option<f64>,
     frames_sent: u64,
     frames_dropped: u64,
+    datagram_bytes_max: u64,
     queue_bytes: u64,
     bytes_sent: u64,
     datagrams_sent: u64,
@@ -74,6 +75,8 @@ struct Counters {
     viewers_left: Left,
     viewers_refused: u64,
     handshakes_refused: u64,
+    handshakes_limited: u64,
+    viewers_moved: u64,
 }
 
 #[derive(Serialize)]
@@ -127,6 +130,7 @@ impl Viewer {
             decoded_frames_per_second: viewer.decoded_frames_per_second.map(|rate| rounded(rate, 100.0)),
             frames_sent: viewer.frames_sent,
             frames_dropped: viewer.frames_dropped,
+            datagram_bytes_max: viewer.datagram_bytes_max,
             queue_bytes: viewer.queue_bytes,
             bytes_sent: viewer.bytes_sent,
             datagrams_sent: viewer.datagrams_sent,
@@ -164,6 +168,8 @@ impl Counters {
             },
             viewers_refused: totals.viewers_refused,
             handshakes_refused: totals.handshakes_refused,
+            handshakes_limited: totals.handshakes_limited,
+            viewers_moved: totals.viewers_moved,
         }
     }
 }

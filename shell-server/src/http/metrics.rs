@@ -81,6 +81,9 @@ fn register_viewers(viewers: &mut Registry, status: &StatusSnapshot) {
     viewers.register("turned_away", "Viewers for whom there was no place", ConstCounter::new(totals.viewers_refused));
     let without_key = ConstCounter::new(totals.handshakes_refused);
     viewers.register("refused_handshakes", "Attempts to join without the key", without_key);
+    let limited = ConstCounter::new(totals.handshakes_limited);
+    viewers.register("limited_handshakes", "Attempts not looked at, being too many", limited);
+    viewers.register("moved", "Viewers that went on from another address", ConstCounter::new(totals.viewers_moved));
     let left = &totals.viewers_left;
     let reasons = by_reason([
         ("said_so", left.said_so),
@@ -103,6 +106,9 @@ fn register_each_viewer(registry: &mut Registry, viewers: &[ViewerStatus]) {
     gauge("loss", "Share lost of the datagrams whose fate was decided last", Some(ratio), &|viewer| viewer.loss);
     let help = "How fast the newest decoded frame moves on";
     gauge("decoded_frames_per_second", help, None, &|viewer| viewer.decoded_frames_per_second);
+    gauge("datagram", "Largest datagram known to reach the viewer", Some(Unit::Bytes), &|viewer| {
+        Some(viewer.datagram_bytes_max as f64)
+    });
     gauge("queue", "Bytes of frames that wait", Some(Unit::Bytes), &|viewer| Some(viewer.queue_bytes as f64));
 
     let mut counter = |name, help, unit, value: fn(&ViewerStatus) -> u64| {

@@ -44,6 +44,7 @@ pub(super) fn two_viewers() -> StatusSnapshot {
                 decoded_frames_per_second: Some(58.5),
                 frames_sent: 3000,
                 frames_dropped: 4,
+                datagram_bytes_max: 1452,
                 queue_bytes: 1200,
                 bytes_sent: 5_000_000,
                 datagrams_sent: 4200,
@@ -68,6 +69,8 @@ pub(super) fn two_viewers() -> StatusSnapshot {
             viewers_left: ViewersLeft { said_so: 5, silent: 3, replaced: 2, closed: 1 },
             viewers_refused: 13,
             handshakes_refused: 17,
+            handshakes_limited: 19,
+            viewers_moved: 2,
         },
     }
 }
@@ -85,6 +88,7 @@ fn viewer(id: u64, address: &str, state: &'static str) -> ViewerStatus {
         decoded_frames_per_second: None,
         frames_sent: 0,
         frames_dropped: 0,
+        datagram_bytes_max: 1200,
         queue_bytes: 0,
         bytes_sent: 0,
         datagrams_sent: 0,
