@@ -19,6 +19,10 @@ pub trait DatagramSocket {
     /// When the socket no longer knows it.
     fn local_addr(&self) -> Result<SocketAddr, Self::Error>;
 
+    /// Leaves from where the way to the peer begins now, if that has changed: another network, another address. To be
+    /// called every so often by who talks to one peer only. A socket for which there is no such thing does nothing.
+    fn follow_route(&self) {}
+
     /// Sends one datagram and waits until the socket took it.
     ///
     /// # Errors

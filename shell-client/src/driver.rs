@@ -23,6 +23,8 @@ use tokio::time::Instant;
 const DATAGRAMS_PER_TURN_MAX: usize = 64;
 /// How often [`Sink::observe`] is called.
 const OBSERVE_INTERVAL: Duration = Duration::from_millis(250);
+/// How often the socket looks whether the network has changed.
+const ROUTE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Where the loop leaves what the core released. No method but [`word`](Self::word) may wait.
 pub trait Sink {
@@ -130,6 +132,7 @@ pub async fn run<D: DatagramSocket, S: Handshake>(
             return Ok(ClientOutcome { reason, figures: driver.figures() });
         }
         driver.observe_when_due(now, sink);
+        driver.follow_route_when_due(now);
     }
 }
 
@@ -147,6 +150,7 @@ struct Driver<'a, D: DatagramSocket, S: Handshake> {
     transmit: [u8; DATAGRAM_BYTES_MAX],
     ended: Option<EndReason>,
     observe_at: Timestamp,
+    route_at: Timestamp,
     bytes_received: u64,
     send_errors: u64,
     receive_errors: ReceiveErrors,
@@ -160,6 +164,7 @@ impl<'a, D: DatagramSocket, S: Handshake> Driver<'a, D, S> {
             transmit: [0; DATAGRAM_BYTES_MAX],
             ended: None,
             observe_at: now,
+            route_at: now + ROUTE_INTERVAL,
             bytes_received: 0,
             send_errors: 0,
             receive_errors: ReceiveErrors::default(),
@@ -242,6 +247,14 @@ impl<'a, D: DatagramSocket, S: Handshake> Driver<'a, D, S> {
             bytes_received: self.bytes_received,
             send_errors: self.send_errors,
             receive_errors: self.receive_errors.total(),
+        }
+    }
+
+    /// The loop turns at least as often as the sink observes.
+    fn follow_route_when_due(&mut self, now: Timestamp) {
+        if now >= self.route_at {
+            self.route_at = now + ROUTE_INTERVAL;
+            self.socket.follow_route();
         }
     }
 

@@ -30,8 +30,28 @@ impl ViewerSocket {
     }
 }
 
+/// The address that datagrams to `server` leave from, as the system sees it now. Nothing is sent.
+fn route_to(server: SocketAddr) -> io::Result<IpAddr> {
+    let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = std::net::UdpSocket::bind(SocketAddr::new(any, 0))?;
+    socket.connect(server)?;
+    Ok(socket.local_addr()?.ip())
+}
+
 impl DatagramSocket for ViewerSocket {
     type Error = io::Error;
+
+    fn follow_route(&self) {
+        // Without a route there is nothing to follow: the network may be on its way from one to another.
+        let Ok(now) = route_to(self.server) else { return };
+        if self.local_addr().is_ok_and(|local| local.ip() == now) {
+            return;
+        }
+        match self.udp.reconnect(self.server) {
+            Ok(()) => tracing::info!("the way to the server begins at {now} now"),
+            Err(error) => tracing::debug!(%error, "cannot leave from {now}"),
+        }
+    }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
         self.udp.local_addr()
@@ -76,5 +96,22 @@ mod tests {
         drop(server);
         viewer.send_to(b"hello?", gone).await.unwrap();
         assert_eq!(viewer.recv_from(&mut buf).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    }
+
+    #[tokio::test]
+    async fn stays_where_it_is_while_the_route_does_and_can_be_connected_anew() {
+        let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let address = server.local_addr().unwrap();
+        let viewer = ViewerSocket::connect(address).unwrap();
+        let before = viewer.local_addr().unwrap();
+        viewer.follow_route();
+        assert_eq!(viewer.local_addr().unwrap(), before);
+        viewer.udp.reconnect(address).unwrap();
+        viewer.send_to(b"hello", address).await.unwrap();
+        let mut buf = [0; 16];
+        let (len, from) = server.recv_from(&mut buf).await.unwrap();
+        assert_eq!((len, from), (5, viewer.local_addr().unwrap()));
+        server.send_to(b"again", from).await.unwrap();
+        assert_eq!(viewer.recv_from(&mut buf).await.unwrap(), (5, address));
     }
 }

@@ -1,4 +1,5 @@
 //! Both programs as processes, ended when the test ends however it ends.
+#![allow(dead_code, reason = "each binary that includes this file uses a part of it")]
 
 use core::time::Duration;
 use std::io::{BufRead, BufReader, Write};
@@ -40,10 +41,26 @@ impl Process {
 
     /// The same, with this typed into it.
     pub(crate) fn start_with_input(program: &str, arguments: &[&str], display: Option<&str>, input: &str) -> Self {
+        Self::spawn(&[], program, arguments, display, input)
+    }
+
+    /// Starts a program by way of another one that takes it as arguments.
+    pub(crate) fn start_inside(wrapper: &[&str], program: &str, arguments: &[&str]) -> Self {
+        Self::spawn(wrapper, program, arguments, None, "")
+    }
+
+    fn spawn(wrapper: &[&str], program: &str, arguments: &[&str], display: Option<&str>, input: &str) -> Self {
         let client = PathBuf::from(env!("CARGO_BIN_EXE_shell-client"));
         let path = client.with_file_name(program);
         assert!(path.exists(), "{} is not built: run `cargo build` first", path.display());
-        let mut command = Command::new(path);
+        let mut command = match wrapper.split_first() {
+            None => Command::new(path),
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(path);
+                command
+            }
+        };
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.env_remove("WAYLAND_DISPLAY").env_remove("RUST_LOG").env_remove("DISPLAY");
         // A killed server leaves its token's file behind: among the test's own files.

@@ -108,6 +108,26 @@ impl Udp {
         self.socket.send(datagram).await.map(drop)
     }
 
+    /// Connects to the peer anew, which gives the socket the address, and the port, that the system would choose now.
+    ///
+    /// # Errors
+    /// When there is no way to the peer at present, or the system cannot do this.
+    #[cfg(unix)]
+    pub fn reconnect(&self, to: SocketAddr) -> io::Result<()> {
+        // Only a socket that is not connected is given another address.
+        rustix::net::connect_unspec(&self.socket)?;
+        Ok(rustix::net::connect(&self.socket, &to)?)
+    }
+
+    /// Connects to the peer anew.
+    ///
+    /// # Errors
+    /// Always: this system has no such thing.
+    #[cfg(not(unix))]
+    pub fn reconnect(&self, _to: SocketAddr) -> io::Result<()> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
     /// Waits for one datagram: its length in `buf`, which cuts off what is longer, and its sender.
     ///
     /// # Errors
