@@ -48,8 +48,8 @@ pub const GLOBAL_BUFFER_BYTES_MAX: usize = 12 << 20;
 pub const VIEWERS_MAX: usize = 1024;
 /// Half-open handshakes: accepted, but nothing heard over the new session yet.
 pub const HALF_OPEN_MAX: usize = 64;
-/// Half-open handshakes of one address.
-pub const HALF_OPEN_PER_ADDRESS_MAX: usize = 2;
+/// Half-open handshakes of one address, behind which a whole room may be.
+pub const HALF_OPEN_PER_ADDRESS_MAX: usize = 16;
 /// How long a half-open handshake is kept, and a duplicate INIT is answered by the same ACCEPT.
 pub const HALF_OPEN_PERIOD: Duration = Duration::from_secs(10);
 /// How long a half-open handshake keeps its place against another one of its address: time for its owner to
@@ -68,7 +68,7 @@ pub const ROAMING_PERIOD_MIN: Duration = Duration::from_secs(1);
 /// Bytes sent to an address that has proved nothing, per byte received from it (RFC 9000 §8).
 pub const AMPLIFICATION_FACTOR_MAX: usize = 3;
 /// Handshakes that one network (an IPv4 /24, an IPv6 /56) may begin at once.
-pub const HANDSHAKES_OF_NETWORK_BURST: u32 = 20;
+pub const HANDSHAKES_OF_NETWORK_BURST: u32 = 64;
 /// Time in which a network earns the right to one more.
 pub const HANDSHAKES_OF_NETWORK_SPACING: Duration = Duration::from_millis(50);
 /// Handshakes that all may begin at once.

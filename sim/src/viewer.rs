@@ -37,11 +37,12 @@ pub(crate) struct Viewer {
 
 impl Viewer {
     pub(crate) fn new(index: usize, down: LinkConfig, up: LinkConfig, rng: &Rng) -> Self {
+        // Each in a network of its own: one network may begin so many handshakes at a time.
         let host = u8::try_from(index + 1).unwrap_or(u8::MAX);
         let seed = |label: u64| rng.fork(100 + index as u64 * 2 + label).next_u64();
         Self {
             index,
-            address: SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, host)), 5000),
+            address: SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 51, host, 1)), 5000),
             left: Vec::new(),
             client: None,
             down: Link::new(down, seed(0)),

@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use nalcast_core::Timestamp;
 use nalcast_core::limits::{DATAGRAM_BYTES_BASE, DATAGRAM_BYTES_MAX, MTU_PROBE_BYTES, REPAIR_PERIOD_MAX};
 use nalcast_core::recv::{ClientEvent, LostReason};
 use nalcast_core::send::{ServerEvent, ViewerState};
@@ -245,6 +246,36 @@ fn who_was_here_before_is_let_in_a_round_trip_sooner() {
     assert_eq!(world.server.stats().retries_sent, retries);
 }
 
+/// From the first INIT since `since` to the first picture of the session.
+fn shows_after(world: &World, since: usize) -> Duration {
+    let first = world.log[since..].iter().find(|datagram| datagram.to_server && datagram.bytes[0] == 1);
+    let sent = first.expect("an INIT").sent;
+    let later = |(at, event): &&(Timestamp, ClientEvent)| *at >= sent && matches!(event, ClientEvent::AccessUnit(_));
+    world.viewers[0].events.iter().find(later).expect("a picture").0 - sent
+}
+
+#[test]
+fn the_first_picture_takes_three_round_trips_and_two_with_a_token() {
+    for rtt in [0, 50, 100] {
+        let round_trip = rtt * MS;
+        let mut world = World::new(server_config(), round_trip / 2);
+        world.feed(Kind::Key, 60_000);
+        world.join();
+        world.run(1_000 * MS);
+        // The key frame is paced over ten milliseconds.
+        let cold = (connects_after(&world, 0), shows_after(&world, 0));
+        assert!(cold.0 == 2 * round_trip && (3 * round_trip..=3 * round_trip + 10 * MS).contains(&cold.1), "{cold:?}");
+        world.fate = Box::new(|_| vec![]);
+        world.run(12_000 * MS);
+        world.fate = Box::new(|_| vec![Duration::ZERO]);
+        let since = world.log.len();
+        assert!(world.run_until(5_000 * MS, |world| world.server.viewer_count() == 1));
+        world.run(1_000 * MS);
+        let again = (connects_after(&world, since), shows_after(&world, since));
+        assert!(again.0 == round_trip && (2 * round_trip..=2 * round_trip + 10 * MS).contains(&again.1), "{again:?}");
+    }
+}
+
 #[test]
 fn a_token_lets_nobody_in_twice() {
     let mut world = up();
@@ -263,6 +294,19 @@ fn a_token_lets_nobody_in_twice() {
     world.inject(0, true, init.bytes);
     assert_eq!(world.server.viewer_count(), 0);
     assert_eq!(world.server.stats().retries_sent, before.retries_sent + 1, "it has to prove its address");
+}
+
+#[test]
+fn a_room_full_of_viewers_at_one_address_is_in_within_a_second() {
+    let mut world = World::new(server_config(), 5 * MS);
+    world.feed(Kind::Key, 20_000);
+    for port in 0..40 {
+        world.join_from(SocketAddr::from(([203, 0, 113, 1], 5_000 + port)), Duration::ZERO);
+    }
+    world.run(1_000 * MS);
+    let joined = world.server.viewers().filter(|viewer| viewer.state.is_joined()).count();
+    assert_eq!(joined, 40);
+    assert!((0..40).all(|viewer| released(&world, viewer) == [1]));
 }
 
 // --- Pause -------------------------------------------------------------------------------------------------
