@@ -27,7 +27,10 @@ fn address(number: u64) -> SocketAddr {
 
 /// Somebody knocks, proves its address, and is not heard of again.
 fn knock(arena: &mut Arena, handshake: Noise, number: u64) {
-    let from = address(number);
+    knock_from(arena, handshake, number, address(number));
+}
+
+fn knock_from(arena: &mut Arena, handshake: Noise, number: u64, from: SocketAddr) {
     arena.listen_at(from);
     let mut knocker = Knocker::new(arena.now, handshake, number);
     let init = knocker.says(arena.now).expect("an INIT");
@@ -102,6 +105,21 @@ fn insiders_that_fill_every_place_in_a_round_trip_keep_others_out() {
     let rate = HALF_OPEN_MAX as u32 * 50 * 2;
     let waited = flood(&mut arena, &insider(), HONEST_AT - 1_000..HONEST_AT + 2 * u64::from(rate), rate);
     assert_eq!(waited, None, "with a round trip of 20 ms, {rate} a second");
+}
+
+/// Those of one host take two places, whatever their ports; twin: those of as many hosts take as many places.
+#[test]
+fn a_host_has_two_places() {
+    for (hosts, places) in [(1, 2), (10, 20)] {
+        let mut arena = arena(None);
+        for number in 0..1_000 {
+            let from = SocketAddr::new(address(number % hosts).ip(), 1_000 + number as u16);
+            knock_from(&mut arena, insider(), number, from);
+            arena.run(10 * MS);
+            assert!(arena.server.viewer_count() <= places);
+        }
+        assert_eq!(arena.server.viewer_count(), places, "{hosts} hosts");
+    }
 }
 
 /// Bytes that the server holds more of after `attempts` than before, and the most that it held more at a time.

@@ -116,6 +116,27 @@ fn who_carries_everything_both_ways_is_a_way() {
     assert!(!arena.guests[0].was_disturbed());
 }
 
+/// Half of that is nothing: the viewer's answer comes from where the viewer is.
+#[test]
+fn who_carries_the_challenge_alone_gets_nothing() {
+    let mut arena = Arena::with_viewer(9, DELAY);
+    let (home, thief) = (arena.guests[0].address, elsewhere(66));
+    let mut steal = race(thief, MS);
+    let mut was_asked = false;
+    arena.hand = Box::new(move |datagram| match datagram.to == thief {
+        true => {
+            was_asked = true;
+            Verdict::drop().and(DELAY, Datagram { to: home, ..datagram.clone() })
+        }
+        // What the viewer says from now on is not copied: its answer is in it.
+        false if was_asked => Verdict::pass(),
+        false => steal(datagram),
+    });
+    arena.run(5 * SECOND);
+    assert!(arena.ledger.of(thief).sent > 0, "it was asked");
+    assert_eq!((info(&arena).address, arena.server.stats().viewers_moved), (home, 0));
+}
+
 /// What was heard before is not even answered, wherever it comes from.
 #[test]
 fn a_replay_from_elsewhere_is_not_answered() {
