@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use nalcast_core::Rng;
+use nalcast_core::limits::INIT_RETRY_FIRST;
 use sim::attack::{Arena, Datagram, Kind, SERVER, Verdict};
 
 use super::{DELAY, MS, SECOND, elsewhere, expect_picture, is_sealed, joins, present};
@@ -157,6 +158,25 @@ fn handshakes_in_any_order_and_number_let_the_viewer_in() {
         expect_picture(&mut arena);
     }
     println!("reordered handshakes: the slowest of 64 viewers had its picture after {slowest:?}");
+}
+
+/// An ACCEPT that was taken away is said again as soon as the viewer asks again.
+#[test]
+fn an_accept_that_was_taken_away_costs_one_repetition() {
+    let mut arena = Arena::new(5);
+    let mut taken = false;
+    arena.hand = Box::new(move |datagram| {
+        let takes = !taken && datagram.kind() == Some(Kind::Accept);
+        taken |= takes;
+        if takes { Verdict::drop() } else { Verdict::pass() }
+    });
+    arena.join(DELAY);
+    let began = arena.now;
+    assert!(arena.run_until(SECOND, |arena| arena.guests[0].is_live()));
+    // A round trip until it had its cookie, then the first wait for an answer.
+    assert_eq!(arena.now - began, 2 * DELAY + INIT_RETRY_FIRST + 2 * DELAY);
+    arena.run(12 * SECOND);
+    assert_eq!(present(&arena).len(), 1);
 }
 
 /// The twin: where nothing of the handshake arrives, nobody gets in.

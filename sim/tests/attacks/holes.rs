@@ -70,6 +70,22 @@ fn loss_alone_does_not_make_datagrams_smaller() {
     }
 }
 
+/// Nor does an outage, in which nothing at all comes through.
+#[test]
+fn an_outage_does_not_make_datagrams_smaller() {
+    let mut arena = up(4, 10_000..=10_000);
+    for cut in [true, false] {
+        arena.guests[0].down.set_partitioned(cut);
+        arena.guests[0].up.set_partitioned(cut);
+        for _ in 0..30 {
+            arena.run(50 * MS);
+            assert_eq!(info(&arena).datagram_bytes_max, DATAGRAM_BYTES_MAX, "at {}", arena.now);
+        }
+    }
+    arena.run(SECOND);
+    expect_picture(&mut arena);
+}
+
 /// A path that carries the smallest datagrams only, from the start: probes are lost, and nothing else is.
 #[test]
 fn probes_that_are_lost_cost_nothing() {

@@ -137,6 +137,26 @@ fn who_carries_the_challenge_alone_gets_nothing() {
     assert_eq!((info(&arena).address, arena.server.stats().viewers_moved), (home, 0));
 }
 
+/// Who was let in, but has not been heard yet, is where its cookie went.
+#[test]
+fn a_session_begins_where_its_cookie_went() {
+    for (from_home, joins) in [(false, 0), (true, 1)] {
+        let mut arena = Arena::new(10);
+        arena.hand = Box::new(|datagram| match is_sealed(datagram) && datagram.is_to_server() {
+            true => Verdict::drop(),
+            false => Verdict::pass(),
+        });
+        arena.join(DELAY);
+        arena.run(200 * MS);
+        let report = arena.seen(|datagram| is_sealed(datagram) && datagram.is_to_server()).expect("a report");
+        let from = if from_home { report.from } else { elsewhere(66) };
+        arena.inject(from, SERVER, report.bytes);
+        arena.run(SECOND);
+        assert_eq!(arena.server.stats().viewers_joined, joins, "from home: {from_home}");
+        assert_eq!(arena.ledger.of(elsewhere(66)).sent, 0);
+    }
+}
+
 /// What was heard before is not even answered, wherever it comes from.
 #[test]
 fn a_replay_from_elsewhere_is_not_answered() {
