@@ -55,6 +55,27 @@ fn the_stream_goes_on_within_a_second_of_a_path_carrying_less() {
     println!("a path that carries less: the stream goes on after {slowest:?} at most, with a round trip of 50 ms");
 }
 
+/// Where some frames are cut into datagrams that still pass and others are not, the former say nothing of the latter.
+#[test]
+fn the_stream_goes_on_whatever_sizes_its_datagrams_have() {
+    for (mtu, fits) in [(1_440, 1_432), (1_420, 1_372), (1_400, 1_372), (1_300, 1_252), (1_200, 1_200)] {
+        for seed in 0..4 {
+            let mut arena = up(seed, 6_000..=12_000);
+            let now = arena.now;
+            for link in [path(mtu), path(mtu)] {
+                arena.guests[0].down.set_config(now, link.clone());
+                arena.guests[0].up.set_config(now, link);
+            }
+            arena.run(3 * SECOND);
+            assert_eq!(info(&arena).datagram_bytes_max, fits, "{mtu} B, seed {seed}");
+            let (made, released) = (arena.frames, arena.guests[0].released.len() as u64);
+            arena.run(5 * SECOND);
+            let released = arena.guests[0].released.len() as u64 - released;
+            assert!(released + 5 >= arena.frames - made, "{mtu} B, seed {seed}: {released} of {}", arena.frames - made);
+        }
+    }
+}
+
 /// The twin: heavy loss takes large and small alike, and is no reason to send smaller ones.
 #[test]
 fn loss_alone_does_not_make_datagrams_smaller() {
