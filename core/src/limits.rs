@@ -17,10 +17,10 @@ pub const MTU_PROBE_BYTES: [usize; 5] = [1252, 1372, 1432, 1452, DATAGRAM_BYTES_
 pub const MTU_TRIES_MAX: usize = 3;
 /// When larger sizes are tried again (RFC 8899 §5.1.1).
 pub const MTU_RAISE_PERIOD: Duration = Duration::from_secs(600);
-/// Full-size datagrams in a row that may go unanswered before the size is checked.
-pub const MTU_HOLE_DATAGRAMS: u32 = 3;
+/// Datagrams over the base size that may go unanswered, none as large being answered since, before it is checked.
+pub const MTU_HOLE_DATAGRAMS: usize = 3;
 /// Such checks in a row that only a small datagram has to survive before the path counts as shrunk.
-pub const MTU_HOLE_CHECKS: u32 = 3;
+pub const MTU_HOLE_CHECKS: u32 = 6;
 /// Datagrams in one send request; also the longest burst that pacing lets through.
 pub const BURST_DATAGRAMS_MAX: usize = 10;
 

@@ -1,6 +1,7 @@
 //! The proving side of the I/O line: virtual time, seeded faults and every checker.
 #![forbid(unsafe_code)]
 
+pub mod attack;
 pub mod check;
 pub mod fuzzing;
 #[cfg(feature = "cli")]

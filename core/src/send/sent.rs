@@ -54,8 +54,8 @@ pub(super) struct Packet {
     pub(super) number: u64,
     at: Timestamp,
     acked: bool,
-    /// Larger than every path is assumed to carry.
-    pub(super) large: bool,
+    /// Its length.
+    pub(super) bytes: u16,
 }
 
 /// A ring over the packets sent.
@@ -107,10 +107,11 @@ impl SentPackets {
         self.path_since = self.newest + 1;
     }
 
-    pub(super) fn record(&mut self, now: Timestamp, number: u64, large: bool) {
+    pub(super) fn record(&mut self, now: Timestamp, number: u64, bytes: usize) {
+        let bytes = u16::try_from(bytes).unwrap_or(u16::MAX);
         self.sent += 1;
         if let Some(packet) = self.packet_mut(number) {
-            *packet = Packet { number, at: now, acked: false, large };
+            *packet = Packet { number, at: now, acked: false, bytes };
         }
         self.newest = number;
     }
@@ -166,12 +167,12 @@ mod tests {
     #[test]
     fn the_round_trip_leaves_out_the_viewers_delay() {
         let mut sent = SentPackets::new();
-        sent.record(Timestamp::from_millis(100), 1, false);
+        sent.record(Timestamp::from_millis(100), 1, 100);
         sent.acknowledge_largest(Timestamp::from_millis(130), 1, 5 * MS);
         assert_eq!(sent.rtt().get(), Some(25 * MS));
         sent.acknowledge_largest(Timestamp::from_millis(900), 1, 5 * MS);
         assert_eq!(sent.rtt().get(), Some(25 * MS), "told twice, counted once");
-        sent.record(Timestamp::from_millis(200), 2, false);
+        sent.record(Timestamp::from_millis(200), 2, 100);
         sent.acknowledge_largest(Timestamp::from_millis(225), 2, 90 * MS);
         assert_eq!(sent.rtt().get(), Some(25 * MS), "an impossible delay is not believed");
     }
@@ -180,7 +181,7 @@ mod tests {
     fn loss_is_what_was_never_acknowledged() {
         let mut sent = SentPackets::new();
         for number in 1..=2_000 {
-            sent.record(Timestamp::ZERO, number, false);
+            sent.record(Timestamp::ZERO, number, 100);
             if number % 10 != 0 {
                 sent.acknowledge(number);
             }

@@ -266,7 +266,7 @@ impl<S: Seal> Viewer<S> {
         if packet.number == self.token_number {
             self.token = None;
         }
-        if self.mtu.acknowledged(now, packet.number, packet.large) {
+        if self.mtu.acknowledged(now, packet.number, packet.bytes.into()) {
             self.recut();
         }
     }

@@ -34,10 +34,11 @@ pub(super) struct Mtu {
     hole: Hole,
 }
 
-/// Full-size datagrams since the last that was acknowledged.
+/// What speaks for the path carrying less than it did.
 #[derive(Debug, Default)]
 struct Hole {
-    sent: u32,
+    /// Sizes of datagrams over the base size that were sent, and none as large came through since; 0 is none's.
+    unanswered: [usize; MTU_HOLE_DATAGRAMS],
     /// When to check, once so many went unanswered.
     check_at: Option<Timestamp>,
     /// The small datagram of the check under way.
@@ -119,16 +120,24 @@ impl Mtu {
         if bytes <= DATAGRAM_BYTES_BASE || bytes > self.confirmed {
             return;
         }
-        self.hole.sent += 1;
-        if self.hole.sent == MTU_HOLE_DATAGRAMS {
-            self.hole.check_at = Some(now + timeout);
+        if let Some(free) = self.hole.unanswered.iter_mut().find(|size| **size == 0) {
+            *free = bytes;
+            if !self.hole.unanswered.contains(&0) {
+                self.hole.check_at.get_or_insert(now + timeout);
+            }
         }
     }
 
-    /// Packet `number` came through; `large` if it was over the base size. Whether the path turned out to have shrunk.
-    pub(super) fn acknowledged(&mut self, now: Timestamp, number: u64, large: bool) -> bool {
-        if large {
-            self.hole = Hole::default();
+    /// Packet `number`, of `len` bytes, came through. Whether the path turned out to have shrunk.
+    pub(super) fn acknowledged(&mut self, now: Timestamp, number: u64, len: usize) -> bool {
+        if len > DATAGRAM_BYTES_BASE {
+            // A smaller one says nothing about those that are missing.
+            self.hole.unanswered.iter_mut().filter(|size| **size <= len).for_each(|size| *size = 0);
+            if self.hole.unanswered.iter().all(|size| *size == 0) {
+                self.hole = Hole::default();
+            } else if self.hole.failed == 0 && self.hole.small.is_none() && self.hole.unanswered.contains(&0) {
+                self.hole.check_at = None;
+            }
             for (bytes, tries) in MTU_PROBE_BYTES.into_iter().zip(&self.tries) {
                 if tries.contains(&number) {
                     self.confirmed = self.confirmed.max(bytes);
@@ -183,7 +192,7 @@ mod tests {
                 self.mtu.probed(probe, self.number);
                 self.log.push((millis, bytes));
             }
-            bytes <= self.carries && self.mtu.acknowledged(at(millis), self.number, bytes > DATAGRAM_BYTES_BASE)
+            bytes <= self.carries && self.mtu.acknowledged(at(millis), self.number, bytes)
         }
 
         /// Sends all that is to be tried until then; whether the path was found to have shrunk.
@@ -243,6 +252,27 @@ mod tests {
         assert!(!path.run(1_000, 1_050));
         assert!(path.run(1_050, 1_200));
         assert_eq!(path.mtu.get(), 1372, "and what it still carries is found at once");
+    }
+
+    #[test]
+    fn smaller_ones_that_pass_do_not_hide_that_larger_ones_do_not() {
+        let mut path = Path::new(1472);
+        path.run(0, 10);
+        path.carries = 1400;
+        for millis in 10..13 {
+            path.send(millis, 1450, None);
+            path.send(millis, 1300, None);
+        }
+        assert!(path.run(13, 500));
+        assert_eq!(path.mtu.get(), 1372);
+        // Where all pass, nothing is checked.
+        let checks = path.log.len();
+        for millis in 500..600 {
+            path.send(millis, 1300, None);
+            path.send(millis, 1370, None);
+        }
+        assert!(!path.run(600, 1_000));
+        assert!(path.log[checks..].iter().all(|(_, bytes)| *bytes > 1372), "but for what may be raised");
     }
 
     #[test]

@@ -102,7 +102,7 @@ impl<S: Seal> Viewer<S> {
         if told_token {
             self.token_number = number;
         }
-        self.sent.record(now, number, false);
+        self.sent.record(now, number, len);
         Some(Transmit { destination: self.address, len, segment_size: None })
     }
 
@@ -131,7 +131,7 @@ impl<S: Seal> Viewer<S> {
         };
         let (number, len) = self.channel.seal(None, buf, |writer| Control::Pad(padding).write(writer))?;
         self.mtu.probed(probe, number);
-        self.sent.record(now, number, len > DATAGRAM_BYTES_BASE);
+        self.sent.record(now, number, len);
         Some(Transmit { destination: self.address, len, segment_size: None })
     }
 
@@ -163,7 +163,7 @@ impl<S: Seal> Viewer<S> {
             let room = buf.get_mut(len..).unwrap_or_default();
             let fragment = self.channel.seal(None, room, |w| cut.write_fragment(&queued.frame, queued.next, w));
             let Some((number, datagram_len)) = fragment else { break };
-            self.sent.record(now, number, datagram_len > DATAGRAM_BYTES_BASE);
+            self.sent.record(now, number, datagram_len);
             self.mtu.sent(now, datagram_len, timeout);
             len += datagram_len;
             segment_size.get_or_insert(datagram_len);
