@@ -71,10 +71,10 @@ pub const AMPLIFICATION_FACTOR_MAX: usize = 3;
 pub const HANDSHAKES_OF_NETWORK_BURST: u32 = 64;
 /// Time in which a network earns the right to one more.
 pub const HANDSHAKES_OF_NETWORK_SPACING: Duration = Duration::from_millis(50);
-/// Handshakes that all may begin at once.
+/// Handshakes that are answered at once, of all who have proved their right.
 pub const HANDSHAKES_BURST: u32 = 200;
-/// Time in which one more may begin.
-pub const HANDSHAKES_SPACING: Duration = Duration::from_millis(5);
+/// Time in which one more may be: they never take more than a fifth of a processor core.
+pub const HANDSHAKES_SPACING: Duration = Duration::from_millis(1);
 /// Failed proofs of one host (an IPv4 address, an IPv6 /56) at once; from then on it is not listened to.
 pub const FAILURES_OF_HOST_BURST: u32 = 10;
 /// Time after which one more of its proofs is looked at.

@@ -76,6 +76,7 @@ impl Handshake for Plain {
     type Seal = PlainSeal;
     /// What was said in clear.
     type Pending = Vec<u8>;
+    type Heard = Vec<u8>;
 
     fn auth(&self) -> Auth {
         Auth::Open
@@ -89,18 +90,16 @@ impl Handshake for Plain {
         Some((context.to_vec(), Message::EMPTY))
     }
 
-    fn respond(
-        &self,
-        _secrets: &mut Secrets,
-        context: &[u8],
-        viewer: Proposal<'_>,
-        parameters: &[u8],
-    ) -> Option<(Seals<PlainSeal>, Message)> {
+    fn hear(&self, _secrets: &mut Secrets, context: &[u8], _message: &[u8]) -> Option<Vec<u8>> {
+        Some(context.to_vec())
+    }
+
+    fn answer(&self, context: Vec<u8>, viewer: Proposal<'_>, parameters: &[u8]) -> Option<(Seals<PlainSeal>, Message)> {
         let message = Message::written(|out| {
             let len = parameters.len() + TAG_BYTES;
             let (text, tag) = out.get_mut(..len)?.split_at_mut(parameters.len());
             text.copy_from_slice(parameters);
-            tag.copy_from_slice(&checksum(viewer.connection_id, u64::MAX, 0, context, parameters));
+            tag.copy_from_slice(&checksum(viewer.connection_id, u64::MAX, 0, &context, parameters));
             Some(len)
         })?;
         Some((PlainSeal::of_session(viewer.connection_id), message))

@@ -9,7 +9,7 @@ use core::time::Duration;
 use allocation_counter::measure;
 use nalcast_core::Timestamp;
 use nalcast_core::handshake::Noise;
-use nalcast_core::limits::HALF_OPEN_MAX;
+use nalcast_core::limits::{HALF_OPEN_MAX, HALF_OPEN_PER_ADDRESS_MAX};
 use sim::attack::{Arena, Knocker, SERVER, insider, stranger};
 
 const ATTEMPTS: u64 = 100_000;
@@ -109,10 +109,10 @@ fn insiders_that_fill_every_place_in_a_round_trip_keep_others_out() {
     assert_eq!(waited, None, "with a round trip of 20 ms, {rate} a second");
 }
 
-/// Those of one host take two places, whatever their ports; twin: those of as many hosts take as many places.
+/// Those of one host take sixteen places, whatever their ports; twin: those of as many hosts take as many places.
 #[test]
-fn a_host_has_two_places() {
-    for (hosts, places) in [(1, 2), (10, 20)] {
+fn a_host_has_sixteen_places() {
+    for (hosts, places) in [(1, HALF_OPEN_PER_ADDRESS_MAX), (3, 3 * HALF_OPEN_PER_ADDRESS_MAX)] {
         let mut arena = arena(None);
         for number in 0..1_000 {
             let from = SocketAddr::new(address(number % hosts).ip(), 1_000 + number as u16);

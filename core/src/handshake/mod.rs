@@ -81,6 +81,8 @@ pub trait Handshake: Clone + fmt::Debug {
     type Seal: Seal;
     /// What a viewer keeps between its message and the response.
     type Pending: fmt::Debug;
+    /// What the server keeps between the viewer's message and its response.
+    type Heard: fmt::Debug;
 
     /// How the viewer proves its right, or what proof the server wants.
     fn auth(&self) -> Auth;
@@ -91,15 +93,28 @@ pub trait Handshake: Clone + fmt::Debug {
     /// The viewer's message.
     fn begin(&self, secrets: &mut Secrets, context: &[u8]) -> Option<(Self::Pending, Message)>;
 
-    /// The server's response to `message`, and its keys; nothing if the viewer has not proved its right, or there is
-    /// no cipher in its offer that this side can use.
+    /// The server hears the viewer's message; nothing if that does not prove the viewer's right. This is cheap.
+    fn hear(&self, secrets: &mut Secrets, context: &[u8], message: &[u8]) -> Option<Self::Heard>;
+
+    /// The server's response, and its keys; nothing if there is no cipher in the viewer's offer that this side can use.
+    /// This costs two multiplications on a curve.
+    fn answer(
+        &self,
+        heard: Self::Heard,
+        viewer: Proposal<'_>,
+        parameters: &[u8],
+    ) -> Option<(Seals<Self::Seal>, Message)>;
+
+    /// Both steps of the server's at once.
     fn respond(
         &self,
         secrets: &mut Secrets,
         context: &[u8],
         viewer: Proposal<'_>,
         parameters: &[u8],
-    ) -> Option<(Seals<Self::Seal>, Message)>;
+    ) -> Option<(Seals<Self::Seal>, Message)> {
+        self.answer(self.hear(secrets, context, viewer.message)?, viewer, parameters)
+    }
 
     /// The handshake of a viewer, or of a server with one, whose key both made out of a code; nothing if this kind of
     /// handshake has no such thing.

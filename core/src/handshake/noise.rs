@@ -67,6 +67,7 @@ impl fmt::Debug for Noise {
 impl Handshake for Noise {
     type Seal = Cipher;
     type Pending = Box<HandshakeState>;
+    type Heard = Box<HandshakeState>;
 
     fn auth(&self) -> Auth {
         self.auth
@@ -82,16 +83,19 @@ impl Handshake for Noise {
         Some((Box::new(state), message))
     }
 
-    fn respond(
+    fn hear(&self, secrets: &mut Secrets, context: &[u8], message: &[u8]) -> Option<Self::Heard> {
+        let mut state = self.builder(secrets, context)?.build_responder().ok()?;
+        // Nothing is in the first message but the proof.
+        state.read_message(message, &mut []).ok()?;
+        Some(Box::new(state))
+    }
+
+    fn answer(
         &self,
-        secrets: &mut Secrets,
-        context: &[u8],
+        mut state: Self::Heard,
         viewer: Proposal<'_>,
         parameters: &[u8],
     ) -> Option<(Seals<Cipher>, Message)> {
-        let mut state = self.builder(secrets, context)?.build_responder().ok()?;
-        // Nothing is in the first message but the proof.
-        state.read_message(viewer.message, &mut []).ok()?;
         let aead = self.choose(viewer.ciphers)?;
         let mut payload = [0; MESSAGE_BYTES_MAX];
         let mut writer = Writer::new(&mut payload);

@@ -241,19 +241,24 @@ impl<H: Handshake> Server<H> {
                 break id;
             }
         };
-        let proposal = Proposal { message: init.handshake, ciphers: init.ciphers, connection_id };
-        let mut context = [0; CONTEXT_BYTES_MAX];
-        let (context, parameters) = (init.context(&mut context), self.parameters(now).to_bytes());
         let handshake = self.handshake_for(now, from, init)?;
-        let response = handshake.respond(&mut self.door.secrets, context, proposal, &parameters);
+        let mut context = [0; CONTEXT_BYTES_MAX];
+        let heard = handshake.hear(&mut self.door.secrets, init.context(&mut context), init.handshake);
         if handshake.auth() == Auth::Code {
-            self.finish_pairing(now, from, init, response.is_some());
+            self.finish_pairing(now, from, init, heard.is_some());
         }
-        let Some((seals, response)) = response else {
+        let Some(heard) = heard else {
             self.stats.handshakes_refused += 1;
             self.door.gate.failed(now, from.ip());
             return None;
         };
+        // Only what comes now costs much, and only those who have proved their right can bring it about.
+        if !self.door.gate.admits_another(now) {
+            self.stats.handshakes_limited += 1;
+            return None;
+        }
+        let proposal = Proposal { message: init.handshake, ciphers: init.ciphers, connection_id };
+        let (seals, response) = handshake.answer(heard, proposal, &self.parameters(now).to_bytes())?;
         if let Some(index) = evicted {
             self.remove(index, ViewerInput::Expired, None);
         }

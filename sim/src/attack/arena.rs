@@ -70,7 +70,13 @@ impl Arena {
     pub fn with_source(seed: u64, model: SourceModel) -> Self {
         let rng = Rng::new(seed);
         let now = Timestamp::from_millis(1_000);
-        let config = ServerConfig { codec: Codec::H264, fps: 30, answers_key_requests: true, viewers_max: VIEWERS_MAX };
+        let config = ServerConfig {
+            codec: Codec::H264,
+            fps: 30,
+            answers_key_requests: true,
+            viewers_max: VIEWERS_MAX,
+            pairing: false,
+        };
         let mut server_seed = [0; 32];
         rng.fork(1).fill(&mut server_seed);
         Self {
@@ -297,6 +303,7 @@ impl Arena {
                 ServerEvent::ViewerJoined { .. }
                 | ServerEvent::ViewerLeft { .. }
                 | ServerEvent::ViewerMoved { .. }
+                | ServerEvent::PairingCode(_)
                 | ServerEvent::Finished => self.events.push((self.now, event)),
             }
         }

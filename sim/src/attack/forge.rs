@@ -21,6 +21,10 @@ pub enum Kind {
     Versions,
     /// The server refuses.
     Reject,
+    /// A viewer begins to make a key of a code.
+    Pair1,
+    /// The server's part of that key.
+    Pair2,
     /// A sealed datagram.
     Sealed,
 }
@@ -39,8 +43,8 @@ pub fn kind(datagram: &[u8]) -> Option<Kind> {
         Long::Accept { .. } => Kind::Accept,
         Long::Versions { .. } => Kind::Versions,
         Long::Reject { .. } => Kind::Reject,
-        #[allow(unreachable_patterns, reason = "a later version of the wire format may know more")]
-        _ => return None,
+        Long::Pair1(_) => Kind::Pair1,
+        Long::Pair2 { .. } => Kind::Pair2,
     })
 }
 

@@ -108,5 +108,5 @@ impl Guest {
 fn client(now: Timestamp, handshake: Noise, rng: &Rng) -> Client<Noise> {
     let mut seed = [0; 32];
     rng.fork(3).fill(&mut seed);
-    Client::new(ClientConfig { server: SERVER, budget: None }, handshake, seed, now)
+    Client::new(ClientConfig { server: SERVER, budget: None, code: None }, handshake, seed, now)
 }
