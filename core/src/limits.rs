@@ -63,6 +63,8 @@ pub const TOKEN_PERIOD: Duration = Duration::from_secs(24 * 60 * 60);
 pub const SEEN_TOKENS_MAX: usize = 4096;
 /// How often an address is asked to prove that a viewer moved there.
 pub const PATH_CHALLENGE_TRIES_MAX: u32 = 3;
+/// First wait for the answer, over a path of which nothing is known; doubles with each try.
+pub const PATH_CHALLENGE_FIRST: Duration = Duration::from_millis(200);
 /// The closest that two moves of a viewer follow each other.
 pub const ROAMING_PERIOD_MIN: Duration = Duration::from_secs(1);
 /// Bytes sent to an address that has proved nothing, per byte received from it (RFC 9000 §8).
@@ -87,6 +89,10 @@ pub const PAIRING_FAILURES_MAX: u32 = 3;
 pub const PAIRING_PAUSE: Duration = Duration::from_secs(30);
 /// How long the one exchange that may be under way can take.
 pub const PAIRING_ATTEMPT_PERIOD: Duration = Duration::from_secs(10);
+/// Exchanges of one host that may come to nothing at once.
+pub const PAIRING_LAPSES_BURST: u32 = 2;
+/// Time after which one more may: a host keeps the others waiting for less than half of the time.
+pub const PAIRING_LAPSES_SPACING: Duration = Duration::from_secs(25);
 /// Networks, and hosts, that are kept count of.
 pub const SOURCES_MAX: usize = 1024;
 /// How often the secret behind address cookies changes; the previous one stays good for as long.
@@ -211,6 +217,7 @@ const _: () = {
     // Parameter sets travel in one CONFIG message, in one datagram.
     assert!(PARAMETER_SETS_BYTES_MAX + 64 <= DATAGRAM_BYTES_BASE);
     assert!(FIRST_BUFFER_FRAGMENTS_MAX * DATAGRAM_BYTES_BASE <= FIRST_BUFFER_BYTES_MAX);
+    assert!(PAIRING_LAPSES_SPACING.as_secs() > 2 * PAIRING_ATTEMPT_PERIOD.as_secs());
     assert!(ACK_BITS_MAX < ARRIVALS_MAX && ARRIVALS_MAX.is_power_of_two());
     assert!(STALLED_PERIOD.as_micros() < IDLE_PERIOD.as_micros());
 };

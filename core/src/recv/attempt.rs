@@ -66,7 +66,7 @@ pub(super) struct Attempt<H: Handshake> {
     hello: Option<Hello<H::Pending>>,
     cookie: Option<Cookie>,
     code: Option<Code<H>>,
-    /// From an earlier session. The server answers it by ACCEPT, or by RETRY if it is no good.
+    /// From an earlier session.
     token: Option<Token>,
     tries: u32,
     cookie_tries: u32,
@@ -203,7 +203,6 @@ impl<H: Handshake> Attempt<H> {
             }
             Long::Retry { nonce, cookie, .. } if nonce == self.nonce && self.cookie.is_none() => {
                 self.cookie = Some(cookie);
-                self.token = None;
                 self.send_at = now;
                 self.wait = INIT_RETRY_FIRST;
                 Answer::Retried

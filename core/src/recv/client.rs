@@ -58,7 +58,8 @@ pub struct Client<H: Handshake> {
     pause: Duration,
     /// Whether the user wants no media for now.
     paused: bool,
-    /// Lets the viewer in again without proving its address.
+    /// Lets the viewer in again without proving its address. One that is no good costs nothing: the server answers as it
+    /// would without.
     token: Option<Token>,
     sessions: u64,
     dropped: u64,
@@ -242,13 +243,12 @@ impl<H: Handshake> Client<H> {
     fn handle_answer(&mut self, now: Timestamp, answer: Answer<H>) {
         match answer {
             Answer::Ignored => self.dropped += 1,
-            Answer::Retried => self.token = None,
+            Answer::Retried => {}
             Answer::Accepted(Accepted { channel, connection_id, parameters, next }) => {
                 if let Some(handshake) = next {
                     self.handshake = handshake;
                     self.config.code = None;
                 }
-                self.token = None;
                 self.step(ClientInput::Accepted);
                 let wants = Wants { budget: self.config.budget, paused: self.paused };
                 let session = Session::new(now, *channel, connection_id, &parameters, wants);

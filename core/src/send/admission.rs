@@ -143,7 +143,7 @@ impl<H: Handshake> Server<H> {
         if !is_proven {
             return self.retry(now, from, nonce);
         }
-        if !gate.admits(now, from.ip()) {
+        if !gate.admits_exchange(now, from.ip()) {
             self.stats.handshakes_limited += 1;
             return;
         }
@@ -151,7 +151,7 @@ impl<H: Handshake> Server<H> {
         let (share, lapsed) = pairing.answer(now, from, pair, secrets);
         if let Some(address) = lapsed {
             // Whoever keeps the others waiting is soon not listened to.
-            gate.failed(now, address.ip());
+            gate.lapsed(now, address.ip());
         }
         let busy = Long::Reject { nonce, code: CloseCode::Busy };
         self.door.answer(from, &share.as_ref().map_or(busy, |share| Long::Pair2 { nonce, share }));

@@ -11,7 +11,7 @@ use core::time::Duration;
 use super::token_bucket::TokenBucket;
 use crate::limits::{
     FAILURES_OF_HOST_BURST, FAILURES_OF_HOST_SPACING, HANDSHAKES_BURST, HANDSHAKES_OF_NETWORK_BURST,
-    HANDSHAKES_OF_NETWORK_SPACING, HANDSHAKES_SPACING, SOURCES_MAX,
+    HANDSHAKES_OF_NETWORK_SPACING, HANDSHAKES_SPACING, PAIRING_LAPSES_BURST, PAIRING_LAPSES_SPACING, SOURCES_MAX,
 };
 use crate::time::Timestamp;
 
@@ -23,6 +23,8 @@ pub(super) struct Gate {
     all: TokenBucket,
     networks: Buckets,
     failures: Buckets,
+    /// Exchanges of codes that came to nothing.
+    lapses: Buckets,
 }
 
 impl Gate {
@@ -31,6 +33,7 @@ impl Gate {
             all: TokenBucket::new(now, HANDSHAKES_BURST, HANDSHAKES_SPACING),
             networks: Buckets::new(HANDSHAKES_OF_NETWORK_BURST, HANDSHAKES_OF_NETWORK_SPACING),
             failures: Buckets::new(FAILURES_OF_HOST_BURST, FAILURES_OF_HOST_SPACING),
+            lapses: Buckets::new(PAIRING_LAPSES_BURST, PAIRING_LAPSES_SPACING),
         }
     }
 
@@ -43,6 +46,16 @@ impl Gate {
     /// others must not use up what is there for all.
     pub(super) fn admits_another(&mut self, now: Timestamp) -> bool {
         self.all.take(now)
+    }
+
+    /// Whether `host` may begin an exchange of codes, which keeps everybody else waiting.
+    pub(super) fn admits_exchange(&mut self, now: Timestamp, host: IpAddr) -> bool {
+        self.lapses.of(now, host_of(host)).has(now) && self.admits(now, host)
+    }
+
+    /// An exchange of codes with `host` came to nothing.
+    pub(super) fn lapsed(&mut self, now: Timestamp, host: IpAddr) {
+        self.lapses.of(now, host_of(host)).take(now);
     }
 
     /// A handshake from `host` did not prove its right.

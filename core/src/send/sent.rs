@@ -178,6 +178,20 @@ mod tests {
     }
 
     #[test]
+    fn another_path_is_measured_by_what_was_sent_over_it() {
+        let mut sent = SentPackets::new();
+        sent.record(Timestamp::from_millis(100), 1, 100);
+        sent.acknowledge_largest(Timestamp::from_millis(130), 1, Duration::ZERO);
+        sent.record(Timestamp::from_millis(200), 2, 100);
+        sent.forget_path();
+        sent.record(Timestamp::from_millis(300), 3, 100);
+        sent.acknowledge_largest(Timestamp::from_millis(310), 2, Duration::ZERO);
+        assert_eq!(sent.rtt().get(), None);
+        sent.acknowledge_largest(Timestamp::from_millis(500), 3, Duration::ZERO);
+        assert_eq!(sent.rtt().get(), Some(200 * MS));
+    }
+
+    #[test]
     fn loss_is_what_was_never_acknowledged() {
         let mut sent = SentPackets::new();
         for number in 1..=2_000 {

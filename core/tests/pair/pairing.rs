@@ -1,5 +1,6 @@
 //! Viewers without the key, let in by a code that the server shows.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use nalcast_core::handshake::PairingCode;
@@ -90,23 +91,43 @@ fn a_wrong_code_is_told_at_once_and_three_of_them_use_the_right_one_up() {
     assert!(meeting.guests[guest].is_connected());
 }
 
+/// A viewer begins an exchange, gets the server's share and is not heard of again; whether it got that far.
+fn begin_an_exchange(meeting: &mut Meeting, from: SocketAddr, code: PairingCode) -> bool {
+    let guest = meeting.join_from(from, open(), Some(code));
+    let mut buf = [0; 2_000];
+    for _ in 0..2 {
+        let Meeting { now, server, guests, .. } = &mut *meeting;
+        let sent = guests[guest].client.poll_transmit(*now, &mut buf).expect("PAIR1");
+        assert_eq!(buf[0], 6);
+        server.handle_datagram(*now, from, &mut buf[..sent.len]);
+        // RETRY, then PAIR2.
+        let Some(sent) = server.poll_transmit(*now, &mut buf) else { break };
+        guests[guest].client.handle_datagram(*now, crate::world::server_address(), &mut buf[..sent.len]);
+    }
+    meeting.guests[guest].cut_off = true;
+    buf[0] == 7
+}
+
+#[test]
+fn who_keeps_the_others_waiting_is_soon_not_listened_to() {
+    let (mut meeting, _) = showing();
+    let begun = (0..60).filter(|second| {
+        let from = SocketAddr::from(([192, 0, 2, 1], 5_000 + second * 2));
+        let code = meeting.code().expect("nobody guesses");
+        let begun = begin_an_exchange(&mut meeting, from, code);
+        meeting.guests.clear();
+        meeting.run(5 * SECOND);
+        begun
+    });
+    // Of three hundred seconds, ten each.
+    let held = begun.count() * 10;
+    assert!((20..150).contains(&held), "{held} s");
+}
+
 #[test]
 fn an_unfinished_exchange_keeps_the_others_waiting_for_ten_seconds_at_most() {
     let (mut meeting, code) = showing();
-    // It gets the server's share and is gone.
-    let idle = meeting.join(open(), Some(code));
-    let mut buf = [0; 2_000];
-    let address = meeting.guests[idle].address;
-    for _ in 0..2 {
-        let Meeting { now, server, guests, .. } = &mut meeting;
-        let sent = guests[idle].client.poll_transmit(*now, &mut buf).expect("PAIR1");
-        assert_eq!(buf[0], 6);
-        server.handle_datagram(*now, address, &mut buf[..sent.len]);
-        let sent = server.poll_transmit(*now, &mut buf).expect("RETRY, then PAIR2");
-        guests[idle].client.handle_datagram(*now, crate::world::server_address(), &mut buf[..sent.len]);
-    }
-    assert_eq!(buf[0], 7);
-    meeting.guests[idle].cut_off = true;
+    assert!(begin_an_exchange(&mut meeting, SocketAddr::from(([198, 51, 100, 1], 5_000)), code));
     let honest = meeting.join(open(), Some(code));
     meeting.run(9 * SECOND);
     let events = &meeting.guests[honest].events;

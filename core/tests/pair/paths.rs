@@ -160,6 +160,27 @@ fn a_viewer_whose_address_changes_keeps_its_session() {
     assert_eq!((info.id, info.address, info.state), (session, elsewhere(9), ViewerState::Live));
     assert_eq!((lost(&world, 0).len(), world.server.stats().viewers_moved), (0, 1));
     assert_eq!(info.datagram_bytes_max, 1472, "the new path's size was found");
+    // From there it comes back without RETRY.
+    let retries = world.server.stats().retries_sent;
+    world.fate = Box::new(|_| vec![]);
+    world.run(12_000 * MS);
+    world.fate = Box::new(|_| vec![Duration::ZERO]);
+    world.run(6_000 * MS);
+    assert_eq!((world.server.viewer_count(), world.server.stats().retries_sent), (1, retries));
+}
+
+#[test]
+fn a_new_path_is_measured_anew() {
+    let mut world = up();
+    world.play(30, FRAME, |_| (Kind::Delta, 3_000));
+    let rtt = |world: &World| world.server.viewers().next().and_then(|viewer| viewer.rtt);
+    assert!(rtt(&world) < Some(30 * MS));
+    world.delay = 10 * DELAY;
+    world.move_viewer(0, elsewhere(9));
+    world.run_until(2_000 * MS, |world| world.server.stats().viewers_moved == 1);
+    assert_eq!(rtt(&world), None);
+    world.run(500 * MS);
+    assert!(rtt(&world) >= Some(20 * DELAY), "{:?}", rtt(&world));
 }
 
 /// Somebody between viewer and server sends what the viewer said from another address, and sooner.
@@ -183,6 +204,7 @@ fn the_stream_never_follows_an_address_that_does_not_answer() {
     assert_eq!((info.address, world.server.stats().viewers_moved), (home, 0));
     let sent = world.strangers[&elsewhere(66)];
     assert!(sent > 0 && sent <= 3 * stolen.bytes.len(), "{sent} for {}", stolen.bytes.len());
+    assert!(sent < 2 * 29, "asked once: then the viewer spoke from where it is");
     assert_eq!(released(&world, 0).len(), 91, "and the viewer never noticed");
 }
 
@@ -347,6 +369,6 @@ fn a_pause_outlives_the_session_and_the_loss_of_its_announcement() {
     world.run(6_000 * MS);
     assert_eq!(world.server.viewer_count(), 1);
     let since = world.log.len();
-    world.play(10, FRAME, |_| (Kind::Delta, 3_000));
+    world.play(10, FRAME, |_| (Kind::Key, 3_000));
     assert_eq!(largest_media(&world, since), 0);
 }

@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use crate::limits::{AMPLIFICATION_FACTOR_MAX, PATH_CHALLENGE_TRIES_MAX, ROAMING_PERIOD_MIN};
+use crate::limits::{AMPLIFICATION_FACTOR_MAX, PATH_CHALLENGE_FIRST, PATH_CHALLENGE_TRIES_MAX, ROAMING_PERIOD_MIN};
 use crate::secrets::Secrets;
 use crate::time::Timestamp;
 
@@ -27,6 +27,7 @@ struct Candidate {
     received: usize,
     sent: usize,
     tries: u32,
+    wait: Duration,
     next: Timestamp,
 }
 
@@ -45,8 +46,9 @@ impl Roaming {
             Some(candidate) if candidate.address == from => candidate.received += len,
             _ if newest => {
                 let next = self.switched_at.map_or(now, |at| now.max(at + ROAMING_PERIOD_MIN));
-                let challenge = secrets.bytes();
-                self.candidate = Some(Candidate { address: from, challenge, received: len, sent: 0, tries: 0, next });
+                let (challenge, wait) = (secrets.bytes(), PATH_CHALLENGE_FIRST);
+                self.candidate =
+                    Some(Candidate { address: from, challenge, received: len, sent: 0, tries: 0, wait, next });
             }
             _ => {}
         }
@@ -63,14 +65,15 @@ impl Roaming {
     }
 
     /// The challenge to send now, and where to. Nothing if the address has not sent enough to be sent this much.
-    pub(super) fn poll(&mut self, now: Timestamp, timeout: Duration) -> Option<(SocketAddr, Challenge)> {
+    pub(super) fn poll(&mut self, now: Timestamp) -> Option<(SocketAddr, Challenge)> {
         let candidate = self.candidate.as_mut().filter(|candidate| now >= candidate.next)?;
         if candidate.tries >= PATH_CHALLENGE_TRIES_MAX {
             self.candidate = None;
             return None;
         }
         candidate.tries += 1;
-        candidate.next = now + timeout;
+        candidate.next = now + candidate.wait;
+        candidate.wait *= 2;
         let allowed = candidate.received * AMPLIFICATION_FACTOR_MAX;
         (candidate.sent + CHALLENGE_DATAGRAM_BYTES_MAX <= allowed).then_some((candidate.address, candidate.challenge))
     }
@@ -98,8 +101,6 @@ impl Roaming {
 mod tests {
     use super::*;
 
-    const TIMEOUT: Duration = Duration::from_millis(50);
-
     fn address(last: u8) -> SocketAddr {
         SocketAddr::from(([192, 0, 2, last], 5000))
     }
@@ -116,7 +117,7 @@ mod tests {
     fn only_the_right_answer_from_the_right_place_proves_it() {
         let mut roaming = Roaming::default();
         heard(&mut roaming, 0, 2, 100);
-        let (to, challenge) = roaming.poll(at(0), TIMEOUT).unwrap();
+        let (to, challenge) = roaming.poll(at(0)).unwrap();
         assert_eq!(to, address(2));
         assert!(!roaming.is_proof(at(1), address(3), challenge), "relayed from elsewhere");
         assert!(!roaming.is_proof(at(1), address(2), [0; 8]));
@@ -128,20 +129,20 @@ mod tests {
     fn an_address_is_asked_three_times_and_sent_no_more_than_three_times_its_bytes() {
         let mut roaming = Roaming::default();
         heard(&mut roaming, 0, 2, 100);
-        let asked = (0..1_000).filter(|millis| {
-            let asks = roaming.poll(at(*millis), TIMEOUT).is_some();
+        let asked = (0..3_000).filter(|millis| {
+            let asks = roaming.poll(at(*millis)).is_some();
             if asks {
                 roaming.sent(38);
             }
             asks
         });
-        assert_eq!(asked.collect::<alloc::vec::Vec<_>>(), [0, 50, 100]);
+        assert_eq!(asked.collect::<alloc::vec::Vec<_>>(), [0, 200, 600]);
         assert_eq!(roaming.due(), None, "given up");
         for (len, answers) in [(21, 0), (22, 1), (34, 2), (47, 3)] {
             let mut roaming = Roaming::default();
             heard(&mut roaming, 0, 2, len);
-            let asked = (0..1_000).filter(|millis| {
-                roaming.poll(at(*millis), TIMEOUT).is_some() && {
+            let asked = (0..3_000).filter(|millis| {
+                roaming.poll(at(*millis)).is_some() && {
                     roaming.sent(38);
                     true
                 }
@@ -164,10 +165,10 @@ mod tests {
     fn a_viewer_moves_once_a_second_at_most() {
         let mut roaming = Roaming::default();
         heard(&mut roaming, 0, 2, 100);
-        let (_, challenge) = roaming.poll(at(0), TIMEOUT).unwrap();
+        let (_, challenge) = roaming.poll(at(0)).unwrap();
         assert!(roaming.is_proof(at(10), address(2), challenge));
         heard(&mut roaming, 20, 3, 100);
-        assert_eq!(roaming.poll(at(1_009), TIMEOUT), None);
-        assert!(roaming.poll(at(1_010), TIMEOUT).is_some());
+        assert_eq!(roaming.poll(at(1_009)), None);
+        assert!(roaming.poll(at(1_010)).is_some());
     }
 }

@@ -111,7 +111,7 @@ impl<S: Seal> Viewer<S> {
         if self.closing.is_some() {
             return None;
         }
-        let (destination, challenge) = self.roaming.poll(now, self.sent.rtt().timeout())?;
+        let (destination, challenge) = self.roaming.poll(now)?;
         let (_, len) = self.channel.seal(None, buf, |writer| Control::PathChallenge(challenge).write(writer))?;
         self.roaming.sent(len);
         Some(Transmit { destination, len, segment_size: None })
