@@ -12,6 +12,7 @@ use nalcast_core::wire::control::Control;
 use nalcast_core::{Rng, Timestamp};
 
 use super::canonical;
+use super::keyed;
 use super::world::{Kind, World, server_address, server_config};
 use crate::plain::{Plain, PlainSeal};
 
@@ -31,6 +32,7 @@ pub fn datagram(data: &[u8]) {
     strangers_get_little(data);
     a_connecting_viewer_survives(data);
     an_authentic_peer_may_say_it(data);
+    keyed::an_authentic_peer_may_say_it(data);
 }
 
 fn strangers_get_little(data: &[u8]) {

@@ -1,15 +1,20 @@
 //! Server, viewers and a link, driven by the input: what is fed, who comes and goes, what strangers send.
 
+use super::arena;
 use super::world::ops;
 
-/// Runs the input as operations; the world checks safety after each step, and recovery at the end.
+/// Runs the input as operations; the world checks safety after each step, and recovery at the end. By the first byte the
+/// sessions are plain ones, or real ones with an attacker on the way.
 ///
 /// # Panics
 ///
 /// When a frame is released twice, out of order, changed or without its reference, when a buffer is over its cap or
 /// a timer in the past, or when a healed network does not bring every viewer its picture.
 pub fn session(data: &[u8]) {
-    ops::run(data);
+    match data.split_first() {
+        Some((first, rest)) if first & 1 == 1 => arena::run(rest),
+        _ => ops::run(data),
+    }
 }
 
 #[cfg(test)]
