@@ -135,14 +135,20 @@ fn the_window_shows_what_the_screen_shows() {
     drop(drawing.wait());
 }
 
-#[test]
-fn the_test_pictures_counter_is_read_back_from_the_window() {
-    let Some(_turn) = turn() else { return };
+/// A display that the test picture fills, and the programs that bring it there.
+fn watch_the_test_picture() -> (Display, [Process; 2]) {
     let viewed = Display::start();
-    let (_server, url) = Process::server(&["--source", "pattern", "--http", "off"], None);
+    let (server, url) = Process::server(&["--source", "pattern", "--http", "off"], None);
     let geometry = format!("{WIDTH}x{HEIGHT}+0+0");
     let mut client = Process::start("shell-client", &[&url, "--geometry", &geometry], Some(&viewed.name));
     client.line_with("first picture");
+    (viewed, [server, client])
+}
+
+#[test]
+fn the_test_pictures_counter_is_read_back_from_the_window() {
+    let Some(_turn) = turn() else { return };
+    let (viewed, _programs) = watch_the_test_picture();
     let mut counters = Vec::new();
     wait_for("twenty different pictures in the window", || {
         counters.extend(shell_server::source::pattern::read_counter(&viewed.grab(), WIDTH * 4));
@@ -155,11 +161,7 @@ fn the_test_pictures_counter_is_read_back_from_the_window() {
 #[test]
 fn the_space_bar_stops_the_picture_and_lets_it_go_on() {
     let Some(_turn) = turn() else { return };
-    let viewed = Display::start();
-    let (_server, url) = Process::server(&["--source", "pattern", "--http", "off"], None);
-    let geometry = format!("{WIDTH}x{HEIGHT}+0+0");
-    let mut client = Process::start("shell-client", &[&url, "--geometry", &geometry], Some(&viewed.name));
-    client.line_with("first picture");
+    let (viewed, _programs) = watch_the_test_picture();
     let counter = || shell_server::source::pattern::read_counter(&viewed.grab(), WIDTH * 4);
     wait_for("a picture", || counter().is_some());
     viewed.press_space();

@@ -56,15 +56,21 @@ fn the_largest_size_that_passes_is_found_within_two_round_trips_and_used() {
     }
 }
 
-#[test]
-fn a_path_that_shrinks_is_noticed_and_the_stream_goes_on() {
+/// A session over a path whose size was found, in which a key frame of `key_bytes` was shown.
+fn over_a_wide_path(key_bytes: usize) -> World {
     let mut world = World::new(server_config(), DELAY);
-    world.mtu = 1472;
+    world.mtu = DATAGRAM_BYTES_MAX;
     world.join();
     world.run(200 * MS);
-    world.feed(Kind::Key, 50_000);
+    world.feed(Kind::Key, key_bytes);
     world.run(100 * MS);
-    assert_eq!(datagram_bytes_max(&world), 1472);
+    assert_eq!(datagram_bytes_max(&world), DATAGRAM_BYTES_MAX);
+    world
+}
+
+#[test]
+fn a_path_that_shrinks_is_noticed_and_the_stream_goes_on() {
+    let mut world = over_a_wide_path(50_000);
     world.mtu = 1400;
     let mut recovered = None;
     for i in 0..60 {
@@ -85,12 +91,7 @@ fn a_path_that_shrinks_is_noticed_and_the_stream_goes_on() {
 
 #[test]
 fn a_frame_that_is_under_way_when_the_path_shrinks_is_cut_anew() {
-    let mut world = World::new(server_config(), DELAY);
-    world.mtu = 1472;
-    world.join();
-    world.run(200 * MS);
-    world.feed(Kind::Key, 5_000);
-    world.run(100 * MS);
+    let mut world = over_a_wide_path(5_000);
     // At the viewer's word so slowly that the next frame takes a second.
     let wish = nalcast_core::wire::control::Wish {
         sequence: 1,
@@ -116,12 +117,7 @@ fn a_frame_that_is_under_way_when_the_path_shrinks_is_cut_anew() {
 
 #[test]
 fn heavy_loss_alone_does_not_shrink_the_path() {
-    let mut world = World::new(server_config(), DELAY);
-    world.mtu = 1472;
-    world.join();
-    world.run(200 * MS);
-    world.feed(Kind::Key, 50_000);
-    world.run(100 * MS);
+    let mut world = over_a_wide_path(50_000);
     let mut state = 1u32;
     world.fate = Box::new(move |_| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
