@@ -66,24 +66,28 @@ pub(super) fn run(data: &[u8]) {
     if sent_away {
         return arena.run(MS(500));
     }
-    for index in 0..arena.guests.len() {
-        // Who never heard of the server has given up, and who was sent away is gone: their users try again.
-        if arena.guests[index].client.state() == ClientState::Ended {
-            arena.restart(index);
-        }
-        arena.at_guest(index, |client, now| client.handle_pause(now, false));
-    }
-    // Silence is noticed after ten seconds, and the pause before a new attempt grows to ten.
+    (0..arena.guests.len()).for_each(|index| arena.at_guest(index, |client, now| client.handle_pause(now, false)));
     let made = arena.frames;
     arena.frame_interval = Some(MS(500));
     let newest = |arena: &Arena| arena.guests.iter().map(|guest| guest.newest().unwrap_or_default()).min();
-    let all_see = arena.run_until(MS(25_000), |arena| newest(arena) > Some(made));
+    // Silence is noticed after ten seconds, and the pause before a new attempt grows to ten.
+    let settles = |arena: &mut Arena| arena.run_until(MS(25_000), |arena| newest(arena) > Some(made));
+    try_again(&mut arena);
+    let all_see = settles(&mut arena) || (try_again(&mut arena) && settles(&mut arena));
     assert!(
         all_see,
         "a viewer has frame {:?}, of {} and {made} before the attacker left",
         newest(&arena),
         arena.frames
     );
+}
+
+/// Who never heard of the server has given up, perhaps just as the attacker left: its user tries again. Whether anybody did.
+fn try_again(arena: &mut Arena) -> bool {
+    let ended = |arena: &Arena, index: usize| arena.guests[index].client.state() == ClientState::Ended;
+    let over: Vec<_> = (0..arena.guests.len()).filter(|index| ended(arena, *index)).collect();
+    over.iter().for_each(|index| arena.restart(*index));
+    !over.is_empty()
 }
 
 /// What the attacker does with a datagram.
