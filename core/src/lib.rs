@@ -5,6 +5,7 @@
 extern crate alloc;
 
 pub mod handshake;
+pub mod fec;
 pub mod http;
 pub mod limits;
 pub mod nal;

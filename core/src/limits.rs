@@ -44,6 +44,20 @@ pub const PARAMETER_SETS_BYTES_MAX: usize = 1024;
 pub const GLOBAL_BUFFER_FRAMES_MAX: usize = 600;
 /// Bytes of frames since the last key frame that the global buffer holds at most.
 pub const GLOBAL_BUFFER_BYTES_MAX: usize = 12 << 20;
+/// Frames that are kept for repair although no newcomer needs them, and that are remembered for each viewer.
+pub const REPAIRABLE_FRAMES_MAX: usize = 128;
+/// Bytes of frames that are kept for repair although no newcomer needs them.
+pub const REPAIRABLE_BYTES_MAX: usize = 4 << 20;
+/// Requests that wait for one viewer: each is for a block of a frame.
+pub const PENDING_REPAIRS_MAX: usize = 64;
+/// Repairs and parity take at most this share of what the source makes.
+pub const REPAIR_SHARE_PERCENT_MAX: u64 = 60;
+/// What they may take in any case, bytes a second and at once.
+pub const REPAIR_RATE_MIN: u64 = 30_000;
+/// See [`REPAIR_RATE_MIN`].
+pub const REPAIR_CREDIT_BYTES_MIN: u64 = 64_000;
+/// How long unused credit for repairs is saved up.
+pub const REPAIR_CREDIT_PERIOD: Duration = Duration::from_secs(1);
 /// Viewers a server can be configured for.
 pub const VIEWERS_MAX: usize = 1024;
 /// Half-open handshakes: accepted, but nothing heard over the new session yet.
@@ -195,6 +209,16 @@ pub const REPAIR_PERIOD_MAX: Duration = Duration::from_secs(2);
 pub const REORDER_TOLERANCE_MIN: Duration = Duration::from_millis(1);
 /// Longest such time, unless the round trip is longer still.
 pub const REORDER_TOLERANCE_MAX: Duration = Duration::from_millis(40);
+/// How long a new path is taken to reorder by an eighth of its round trip, whatever was seen.
+pub const REORDER_SETTLING: Duration = Duration::from_secs(1);
+/// Shortest pause within a frame that may mean that its last fragments are lost.
+pub const TAIL_PAUSE_MIN: Duration = Duration::from_millis(3);
+/// Longest such pause, however long those before were: a newer frame tells soon, too.
+pub const TAIL_PAUSE_MAX: Duration = Duration::from_millis(30);
+/// Frames of so much time that wait behind one that is missing: a way around them costs less than all their repairs.
+pub const OUTAGE_PERIOD: Duration = Duration::from_millis(300);
+/// How often a request is repeated until it is answered.
+pub const NEED_REPEAT_PERIOD: Duration = Duration::from_millis(10);
 /// Time after which displacement seen earlier no longer counts.
 pub const REORDER_MEMORY: Duration = Duration::from_secs(10);
 /// Packet numbers whose arrival is remembered for acknowledgement.

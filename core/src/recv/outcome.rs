@@ -52,6 +52,8 @@ pub(super) struct Stuck {
 pub struct ReceiverStats {
     /// Fragments accepted into the first buffer.
     pub fragments: u64,
+    /// Of those, rows that stand in for any missing fragment.
+    pub rows: u64,
     /// Fragments of frames that were finished, or that were there already.
     pub fragments_useless: u64,
     /// Fragments that contradict their frame.
@@ -62,6 +64,10 @@ pub struct ReceiverStats {
     pub frames_released: u64,
     /// Of those, released after their display deadline.
     pub frames_late: u64,
+    /// Of those released, made whole by rows that were sent along.
+    pub frames_by_parity: u64,
+    /// Of those released, made whole by what was sent on request.
+    pub frames_repaired: u64,
     /// Frames given up, by reason in the order of [`Abandoned`].
     pub frames_abandoned: [u64; 6],
     /// Most bytes ever held in the sorted buffer.

@@ -6,9 +6,14 @@ use core::time::Duration;
 use super::first_buffer::{FirstBuffer, Fragment, SortTrigger};
 use super::outcome::{Abandoned, Outcome, ReceiverStats, Released, Stuck};
 use super::playout::{Budget, ClockSync};
-use super::slot::{Placed, Slot};
+use super::slot::{Placed, Repaired, Slot};
 use super::sorted_buffer::{Entry, SortedBuffer};
-use crate::limits::{REORDER_TOLERANCE_MAX, REPAIR_PERIOD_MAX, SORTED_BUFFER_FRAMES_MAX};
+use super::tolerance::Largest;
+use crate::fec::Decoder;
+use crate::limits::{
+    OUTAGE_PERIOD, REORDER_TOLERANCE_MAX, REPAIR_PERIOD_MAX, RTT_INITIAL, SORTED_BUFFER_FRAMES_MAX, TAIL_PAUSE_MAX,
+    TAIL_PAUSE_MIN,
+};
 use crate::time::Timestamp;
 use crate::wire::media::{FragmentHeader, FrameHeader};
 
@@ -17,6 +22,8 @@ use crate::wire::media::{FragmentHeader, FrameHeader};
 pub(super) struct Pace<'a> {
     pub(super) clock: &'a ClockSync,
     pub(super) tolerance: Duration,
+    /// From one frame to the next, at the stream's full rate.
+    pub(super) frame_interval: Duration,
     /// The parameter-set epoch that CONFIG announced, if it came.
     pub(super) parameter_epoch: Option<u8>,
 }
@@ -24,22 +31,32 @@ pub(super) struct Pace<'a> {
 #[derive(Debug)]
 pub(super) struct Receiver {
     first: FirstBuffer,
-    sorted: SortedBuffer,
+    pub(super) sorted: SortedBuffer,
+    decoder: Decoder,
+    /// Pauses within frames: a longer one means that a frame's last fragments are lost.
+    gaps: Largest,
+    newest_arrival: Option<(u64, Timestamp)>,
     pub(super) budget: Budget,
     outcomes: VecDeque<Outcome>,
     last_released: Option<u64>,
+    /// A frame that others refer to was given up: nothing can be shown before the next key frame.
+    pub(super) is_broken: bool,
     stuck: Option<Stuck>,
     stats: ReceiverStats,
 }
 
 impl Receiver {
-    pub(super) fn new(budget: Option<Duration>) -> Self {
+    pub(super) fn new(now: Timestamp, budget: Option<Duration>) -> Self {
         Self {
             first: FirstBuffer::default(),
             sorted: SortedBuffer::new(),
+            decoder: Decoder::default(),
+            gaps: Largest::new(now),
+            newest_arrival: None,
             budget: Budget::new(budget),
             outcomes: VecDeque::new(),
             last_released: None,
+            is_broken: false,
             stuck: None,
             stats: ReceiverStats::default(),
         }
@@ -75,8 +92,9 @@ impl Receiver {
         pace: &Pace<'_>,
     ) {
         self.stats.fragments += 1;
-        let missing = if header.parity { None } else { self.sorted.missing(frame_id, header.count) };
-        let Some(missing) = missing else {
+        self.stats.rows += u64::from(header.parity);
+        self.watch_gaps(now, frame_id, header);
+        let Some(missing) = self.sorted.missing(frame_id, header.count) else {
             self.stats.fragments_useless += 1;
             return;
         };
@@ -84,6 +102,29 @@ impl Receiver {
         if let Some(trigger) = self.first.push(fragment, missing) {
             self.sort(now, trigger, pace);
         }
+    }
+
+    /// Learns how far apart the fragments of a frame come.
+    fn watch_gaps(&mut self, now: Timestamp, frame_id: u64, header: FragmentHeader) {
+        if header.repair {
+            return;
+        }
+        if let Some((newest, at)) = self.newest_arrival
+            && newest == frame_id
+        {
+            self.gaps.observe(now, now - at);
+        }
+        if self.newest_arrival.is_none_or(|(newest, _)| newest <= frame_id) {
+            self.newest_arrival = Some((frame_id, now));
+        }
+    }
+
+    /// When the newest frame's last fragments count as overtaken although nothing came after them.
+    pub(super) fn tail_due(&self, pace: &Pace<'_>) -> Option<Timestamp> {
+        let Some(Entry::Frame(slot)) = self.sorted.newest() else { return None };
+        let longest = self.gaps.get();
+        let pause = (longest + longest / 4).clamp(TAIL_PAUSE_MIN, TAIL_PAUSE_MAX) + pace.tolerance;
+        slot.awaits_tail().then(|| slot.last_arrival + pause)
     }
 
     /// The sender withholds frames `from..=to`.
@@ -115,12 +156,15 @@ impl Receiver {
         if self.first.due().is_some_and(|due| due <= now) {
             self.sort(now, SortTrigger::Age, pace);
         }
+        if self.tail_due(pace).is_some_and(|due| due <= now) {
+            self.sorted.expect_tails(self.sorted.end(), now);
+        }
         self.release(now, pace);
     }
 
     pub(super) fn poll_timeout(&self, now: Timestamp, pace: &Pace<'_>) -> Option<Timestamp> {
         let head = self.sorted.head().and_then(|entry| self.head_timeout(now, entry, pace));
-        [self.first.due(), head].into_iter().flatten().min()
+        [self.first.due(), self.tail_due(pace), self.next_loss(now, pace), head].into_iter().flatten().min()
     }
 
     /// The sorting process: every unsorted fragment to its place, then whatever can leave in order.
@@ -135,7 +179,7 @@ impl Receiver {
         let mut first = core::mem::take(&mut self.first);
         first.drain(|fragment| {
             self.make_room(now, fragment.frame_id);
-            match self.sorted.place(&fragment) {
+            match self.sorted.place(&fragment, &mut self.decoder) {
                 Placed::New => {}
                 Placed::Duplicate | Placed::Outdated => self.stats.fragments_useless += 1,
                 Placed::Contradiction => self.stats.fragments_contradicting += 1,
@@ -167,6 +211,7 @@ impl Receiver {
     }
 
     fn release(&mut self, now: Timestamp, pace: &Pace<'_>) {
+        self.look_back(now);
         while let Some(head) = self.sorted.head() {
             match self.judge_head(now, head, pace) {
                 Verdict::Release => self.release_head(now, pace),
@@ -184,36 +229,47 @@ impl Receiver {
         }
     }
 
+    /// At the start the first frame that came may refer to one that did not: it exists too, then.
+    fn look_back(&mut self, now: Timestamp) {
+        if !self.sorted.is_at_start() {
+            return;
+        }
+        let Some(Entry::Frame(slot)) = self.sorted.head() else { return };
+        let delta = slot.header().map_or(0, |header| header.reference_delta);
+        if delta > 0 && u64::from(delta) < SORTED_BUFFER_FRAMES_MAX as u64 {
+            self.sorted.extend_to(self.sorted.next().saturating_sub(u64::from(delta)).max(1), now);
+        }
+    }
+
     fn judge_head(&self, now: Timestamp, head: &Entry, pace: &Pace<'_>) -> Verdict {
-        let (since, disposable) = match head {
+        let disposable = match head {
             Entry::Skipped => return Verdict::GiveUp(Abandoned::Skipped),
-            Entry::Absent { since } => (Some(*since), false),
+            Entry::Absent { .. } => false,
             Entry::Frame(slot) => {
-                if let Some(verdict) = self.judge_frame(now, slot, pace) {
+                if let Some(verdict) = self.judge_frame(slot, pace) {
                     return verdict;
                 }
-                (slot.hole_since, slot.disposable)
+                slot.disposable
             }
         };
-        let known_since = first_known(head);
-        if now >= known_since + REPAIR_PERIOD_MAX {
+        if now >= first_known(head) + REPAIR_PERIOD_MAX {
             return Verdict::GiveUp(Abandoned::RepairExpired);
         }
         if disposable && now >= self.display_deadline(now, head, pace) {
             return Verdict::GiveUp(Abandoned::Late);
         }
-        let overdue = since.is_some_and(|since| now >= since + self.patience(pace));
+        let overdue = is_overdue(now, head, pace.tolerance);
         match self.independent_of_head(pace) {
             Some(candidate) if overdue || now >= self.display_deadline(now, candidate, pace) => {
                 Verdict::GiveUp(Abandoned::Overtaken)
             }
-            None if overdue && !disposable => Verdict::Stuck,
+            None if !disposable && self.stuck.is_none() && now >= self.hopeless_at(now, head, pace) => Verdict::Stuck,
             _ => Verdict::Wait,
         }
     }
 
     /// What the frame's own header says already; nothing while it does not decide.
-    fn judge_frame(&self, now: Timestamp, slot: &Slot, pace: &Pace<'_>) -> Option<Verdict> {
+    fn judge_frame(&self, slot: &Slot, pace: &Pace<'_>) -> Option<Verdict> {
         let header = slot.header()?;
         if header.key {
             let usable = header.parameter_sets || pace.parameter_epoch == Some(header.parameter_epoch);
@@ -222,9 +278,8 @@ impl Receiver {
         if self.reference_released(self.sorted.next(), header) {
             return slot.complete.is_some().then_some(Verdict::Release);
         }
-        // Before anything was released the key frame may only be late: packets reorder at the start too.
-        let patient = !self.sorted.any_released() && now < slot.first_arrival + REORDER_TOLERANCE_MAX;
-        Some(if patient { Verdict::Wait } else { Verdict::GiveUp(Abandoned::MissingReference) })
+        // Before anything was released the reference is only missing, and asked for.
+        (!self.sorted.is_at_start()).then_some(Verdict::GiveUp(Abandoned::MissingReference))
     }
 
     fn reference_released(&self, frame_id: u64, header: &FrameHeader) -> bool {
@@ -252,6 +307,9 @@ impl Receiver {
         }
         let late = capture.is_some_and(|capture| now > capture + self.budget.get(pace.clock.rtt()));
         self.last_released = Some(frame_id);
+        self.is_broken = false;
+        self.stats.frames_repaired += u64::from(slot.repaired == Repaired::ByRepair);
+        self.stats.frames_by_parity += u64::from(slot.repaired == Repaired::ByParity);
         self.stats.frames_released += 1;
         self.stats.frames_late += u64::from(late);
         if self.stuck.is_some_and(|stuck| frame_id >= stuck.first_bad) {
@@ -278,6 +336,7 @@ impl Receiver {
             *count += 1;
         }
         if breaks_the_chain {
+            self.is_broken = true;
             self.get_stuck(frame_id);
         }
         self.outcomes.push_back(Outcome::Abandoned { from: frame_id, to: frame_id, reason });
@@ -289,35 +348,38 @@ impl Receiver {
         }
     }
 
-    fn patience(&self, pace: &Pace<'_>) -> Duration {
-        if self.sorted.any_released() { pace.tolerance } else { pace.tolerance.max(REORDER_TOLERANCE_MAX) }
-    }
-
-    fn display_deadline(&self, now: Timestamp, entry: &Entry, pace: &Pace<'_>) -> Timestamp {
+    pub(super) fn display_deadline(&self, now: Timestamp, entry: &Entry, pace: &Pace<'_>) -> Timestamp {
         let budget = self.budget.get(pace.clock.rtt());
         let capture = match entry {
             Entry::Frame(slot) => slot.header().and_then(|header| pace.clock.to_local(now, header.capture_us)),
             Entry::Absent { .. } | Entry::Skipped => None,
         };
-        capture.unwrap_or_else(|| first_known(entry)) + budget
+        // Nobody knows when a frame was captured of which nothing came: half a round trip earlier at least.
+        let one_way = pace.clock.rtt().unwrap_or_default() / 2;
+        capture.unwrap_or_else(|| first_known(entry).saturating_sub(one_way)) + budget
+    }
+
+    /// When a way around the frame should be asked for, as repair has failed or would cost more.
+    fn hopeless_at(&self, now: Timestamp, head: &Entry, pace: &Pace<'_>) -> Timestamp {
+        let rtt = pace.clock.rtt().unwrap_or(RTT_INITIAL);
+        let known = first_known(head) + pace.tolerance.max(REORDER_TOLERANCE_MAX);
+        let behind = self.sorted.end() - self.sorted.next();
+        if self.sorted.is_at_start() || pace.frame_interval * u32::try_from(behind).unwrap_or(u32::MAX) > OUTAGE_PERIOD {
+            return known;
+        }
+        known.max(self.display_deadline(now, head, pace) + rtt * 2)
     }
 
     /// When the verdict on a waiting head may change without news.
     fn head_timeout(&self, now: Timestamp, head: &Entry, pace: &Pace<'_>) -> Option<Timestamp> {
-        let since = match head {
-            Entry::Skipped => return None,
-            Entry::Absent { since } => Some(*since),
-            Entry::Frame(slot) => slot.hole_since,
-        };
         let deadline = match (self.independent_of_head(pace), head) {
+            (_, Entry::Skipped) => return None,
             (Some(candidate), _) => Some(self.display_deadline(now, candidate, pace)),
             (None, Entry::Frame(slot)) if slot.disposable => Some(self.display_deadline(now, head, pace)),
-            (None, _) => None,
+            (None, _) => self.stuck.is_none().then(|| self.hopeless_at(now, head, pace)),
         };
-        let start = (!self.sorted.any_released()).then(|| first_known(head) + REORDER_TOLERANCE_MAX);
         let give_up = Some(first_known(head) + REPAIR_PERIOD_MAX);
-        let overdue = since.map(|since| since + self.patience(pace));
-        [overdue, deadline, start, give_up].into_iter().flatten().filter(|at| *at > now).min()
+        [deadline, give_up].into_iter().flatten().filter(|at| *at > now).min()
     }
 }
 
@@ -331,7 +393,16 @@ enum Verdict {
     Stuck,
 }
 
-fn first_known(entry: &Entry) -> Timestamp {
+/// Whether something of the frame is missing for longer than the reorder tolerance.
+pub(super) fn is_overdue(now: Timestamp, entry: &Entry, tolerance: Duration) -> bool {
+    match entry {
+        Entry::Skipped => false,
+        Entry::Absent { since } => now >= *since + tolerance,
+        Entry::Frame(slot) => slot.is_overdue(now, tolerance),
+    }
+}
+
+pub(super) fn first_known(entry: &Entry) -> Timestamp {
     match entry {
         Entry::Frame(slot) => slot.first_arrival,
         Entry::Absent { since } => *since,

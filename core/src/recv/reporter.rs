@@ -3,31 +3,55 @@
 use core::time::Duration;
 
 use super::arrivals::{Arrivals, units};
-use super::receiver::Receiver;
-use crate::limits::{ACK_BITS_MAX, FEEDBACK_MEDIA_PERIOD, FEEDBACK_SPACING_MIN, FEEDBACK_STILL_PERIOD};
+use super::receiver::{Pace, Receiver};
+use crate::limits::{
+    ACK_BITS_MAX, FEEDBACK_MEDIA_PERIOD, FEEDBACK_SPACING_MIN, FEEDBACK_STILL_PERIOD, NEED_MAX, NEED_REPEAT_PERIOD,
+};
 use crate::time::{Timestamp, micros};
 use crate::wire::control::Control;
 use crate::wire::feedback::{Acks, Feedback, Needs, Recover, RecoverKind, TIME_UNIT_US};
 use crate::wire::{Writer, frame_id_low};
 
 /// Room for the receive times of one report; with everything else it fits a datagram of the base size.
-const GAPS_BYTES_MAX: usize = 900;
+const GAPS_BYTES_MAX: usize = 700;
+/// Reports that have to be lost for an acknowledgement to be lost.
+const REPORTS_COVERED: usize = 4;
+/// What surrounds a report: type and length, header with connection id, tag.
+const REPORT_OVERHEAD: usize = 3 + 7 + 16;
+/// A report leaves once this much can be paid for.
+const REPORT_BYTES_USUAL: u64 = 80;
+
+/// What reports may cost while nothing, or little, comes: bytes a second.
+const BYTES_PER_SECOND_MIN: u64 = 50_000 / 8;
+/// What may be saved up of it.
+const CREDIT_BYTES_MAX: u64 = 1_500;
+
+/// What of a report is not the receiver's.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    pub(super) config_epoch: u8,
+    pub(super) paused: bool,
+}
 
 /// Decides when to report; says what is true then.
 #[derive(Debug)]
 pub(super) struct Reporter {
     due: Timestamp,
     last: Option<Timestamp>,
-    /// Largest packet number of the last two reports: the window reaches back over both, so that the loss of
-    /// one report loses nothing.
-    covered: [u64; 2],
+    /// Largest packet number of the last reports: the window reaches back over them, so that the loss of some loses nothing.
+    covered: [u64; REPORTS_COVERED],
     sent: u64,
+    /// Symbols that the last report asked for, and whether it was the first to ask for them.
+    asked: u32,
+    asked_once: bool,
+    credit: Credit,
 }
 
 impl Reporter {
     /// A reporter whose first report is due at once: it confirms the session.
     pub(super) const fn new(now: Timestamp) -> Self {
-        Self { due: now, last: None, covered: [0; 2], sent: 0 }
+        let credit = Credit { bytes: CREDIT_BYTES_MAX, at: now, earned: 0 };
+        Self { due: now, last: None, covered: [0; REPORTS_COVERED], sent: 0, asked: 0, asked_once: false, credit }
     }
 
     pub(super) const fn due(&self) -> Timestamp {
@@ -39,8 +63,20 @@ impl Reporter {
     }
 
     /// Media came; `end` asks for an acknowledgement now.
-    pub(super) fn media(&mut self, now: Timestamp, end: bool) {
+    pub(super) fn media(&mut self, now: Timestamp, bytes: usize, end: bool) {
+        self.credit.earn(bytes);
         self.within(now, if end { Duration::ZERO } else { FEEDBACK_MEDIA_PERIOD });
+    }
+
+    /// So many symbols are to be asked for by now: news leaves at once and is repeated as soon as can be, the rest until
+    /// it is answered.
+    pub(super) fn need(&mut self, now: Timestamp, symbols: u32) {
+        if symbols > self.asked {
+            self.within(now, Duration::ZERO);
+        } else if symbols > 0 {
+            self.within(now, if self.asked_once { Duration::ZERO } else { NEED_REPEAT_PERIOD });
+        }
+        self.asked = self.asked.min(symbols);
     }
 
     /// Something is needed now.
@@ -49,8 +85,8 @@ impl Reporter {
     }
 
     fn within(&mut self, now: Timestamp, delay: Duration) {
-        let earliest = self.last.map_or(now, |last| last + FEEDBACK_SPACING_MIN);
-        self.due = self.due.min((now + delay).max(earliest));
+        let spaced = self.last.map_or(now, |last| last + FEEDBACK_SPACING_MIN);
+        self.due = self.due.min((now + delay).max(spaced).max(self.credit.positive_at(now)));
     }
 
     /// Appends the report and plans the next one.
@@ -60,12 +96,20 @@ impl Reporter {
         writer: &mut Writer<'_>,
         arrivals: &Arrivals,
         receiver: &Receiver,
-        config_epoch: u8,
-        paused: bool,
+        pace: &Pace<'_>,
+        told: Told,
     ) {
         let mut bitmap = [0; ACK_BITS_MAX / 8];
         let mut gaps = [0; GAPS_BYTES_MAX];
-        let [_, oldest] = self.covered;
+        let [.., oldest] = self.covered;
+        let mut needs = [[0; 5]; NEED_MAX];
+        let mut needs_len = 0;
+        let symbols = receiver.needs(now, pace, |need| {
+            if let Some(place) = needs.get_mut(needs_len) {
+                *place = need.to_bytes();
+                needs_len += 1;
+            }
+        });
         let (bits, gaps_len) = arrivals.fill(oldest, &mut bitmap, &mut gaps);
         let largest = arrivals.largest();
         let received_at = arrivals.time_of(largest).unwrap_or(now);
@@ -75,31 +119,69 @@ impl Reporter {
             last_good: frame_id_low(stuck.last_good.unwrap_or_default()),
         });
         let report = Feedback {
-            config_epoch,
+            config_epoch: told.config_epoch,
             largest: low_32(largest),
             ack_delay: u16::try_from(micros(now - received_at) / TIME_UNIT_US).unwrap_or(u16::MAX),
             received_at: low_32(units(received_at)) & 0x00ff_ffff,
             last_decoded: receiver.last_released().map(frame_id_low),
             waiting_for: frame_id_low(receiver.waiting_for()),
-            paused,
+            paused: told.paused,
             acks: Acks::from_parts(
                 bits,
                 bitmap.get(..usize::from(bits).div_ceil(8)).unwrap_or_default(),
                 gaps.get(..gaps_len).unwrap_or_default(),
             ),
-            needs: Needs::default(),
+            needs: Needs::from_bytes(needs.get(..needs_len).unwrap_or_default()),
             recover,
             ce_count: None,
         };
-        let mut body = [0; ACK_BITS_MAX / 8 + GAPS_BYTES_MAX + 64];
+        let mut body = [0; ACK_BITS_MAX / 8 + GAPS_BYTES_MAX + NEED_MAX * 5 + 64];
         let mut body_writer = Writer::new(&mut body);
         report.write(&mut body_writer);
         let len = body_writer.len();
         Control::Feedback(body.get(..len).unwrap_or_default()).write(writer);
-        self.covered = [largest, self.covered[0]];
+        self.covered.rotate_right(1);
+        if let Some(newest) = self.covered.first_mut() {
+            *newest = largest;
+        }
         self.last = Some(now);
         self.due = now + FEEDBACK_STILL_PERIOD;
+        self.credit.spend(now, len + REPORT_OVERHEAD);
+        self.asked_once = symbols > self.asked;
+        self.asked = symbols;
+        self.need(now, symbols);
         self.sent += 1;
+    }
+}
+
+/// What a report may still cost.
+#[derive(Debug)]
+struct Credit {
+    bytes: u64,
+    at: Timestamp,
+    /// By media that came since, in hundredths of a byte.
+    earned: u64,
+}
+
+impl Credit {
+    /// A hundredth of the media.
+    const fn earn(&mut self, bytes: usize) {
+        self.earned += bytes as u64;
+    }
+
+    fn get(&self, now: Timestamp) -> u64 {
+        let timely = micros(now.saturating_since(self.at)) * BYTES_PER_SECOND_MIN / 1_000_000;
+        (self.bytes + timely.max(self.earned / 100)).min(CREDIT_BYTES_MAX)
+    }
+
+    fn spend(&mut self, now: Timestamp, bytes: usize) {
+        *self = Self { bytes: self.get(now).saturating_sub(bytes as u64), at: now, earned: 0 };
+    }
+
+    /// When a report can be paid for.
+    fn positive_at(&self, now: Timestamp) -> Timestamp {
+        let lacking = REPORT_BYTES_USUAL.saturating_sub(self.get(now));
+        now + Duration::from_micros(lacking * 1_000_000 / BYTES_PER_SECOND_MIN)
     }
 }
 

@@ -9,7 +9,7 @@ use super::arrivals::{Arrival, Arrivals};
 use super::outcome::Outcome;
 use super::playout::ClockSync;
 use super::receiver::{Pace, Receiver};
-use super::reporter::Reporter;
+use super::reporter::{Reporter, Told};
 use super::tolerance::ReorderTolerance;
 use super::wishes::Wishes;
 use crate::limits::{CLOSE_TRIES_MAX, IDLE_PERIOD, PING_PERIOD, RTT_INITIAL, UNCONFIRMED_PERIOD};
@@ -24,6 +24,8 @@ use crate::wire::{CloseCode, Reader, WireError, frame_id_full};
 /// Clock samples that are taken quickly at the start.
 const QUICK_PINGS: u16 = 5;
 const QUICK_PING_PERIOD: Duration = Duration::from_millis(50);
+/// Frames a second before the stream was described.
+const FPS_USUAL: u8 = 30;
 /// Shortest wait for an answer, however short the path: the peer needs time too.
 const RTO_MIN: Duration = Duration::from_millis(10);
 
@@ -100,10 +102,12 @@ impl Path {
         self.config.as_ref().map(|(_, stream)| stream).filter(|stream| !stream.parameter_sets.is_empty())
     }
 
-    fn pace(&self) -> Pace<'_> {
+    fn pace(&self, now: Timestamp) -> Pace<'_> {
+        let fps = self.config.as_ref().map_or(FPS_USUAL, |(_, stream)| stream.fps.max(1));
         Pace {
             clock: &self.clock,
-            tolerance: self.tolerance.get(self.clock.rtt()),
+            tolerance: self.tolerance.get(now, self.clock.rtt()),
+            frame_interval: Duration::from_secs(1) / u32::from(fps),
             parameter_epoch: self.parameter_sets().map(|stream| stream.parameter_epoch),
         }
     }
@@ -126,7 +130,7 @@ impl<S: Seal> Session<S> {
         Self {
             channel,
             connection_id,
-            receiver: Receiver::new(wants.budget),
+            receiver: Receiver::new(now, wants.budget),
             arrivals: Arrivals::new(),
             path: Path { clock: ClockSync::default(), tolerance: ReorderTolerance::new(now), config: None },
             reporter: Reporter::new(now),
@@ -163,7 +167,7 @@ impl<S: Seal> Session<S> {
             Some(first) if first & 0x80 == 0 => self.handle_media(now, plaintext),
             _ => self.handle_control(now, plaintext),
         };
-        self.watch_stuck(now);
+        self.watch(now);
         handled.map_err(Dropped::Malformed)
     }
 
@@ -172,8 +176,8 @@ impl<S: Seal> Session<S> {
         let header = FragmentHeader::read(&mut reader)?;
         let frame_id = frame_id_full(self.newest_frame, header.frame_id_low);
         self.newest_frame = self.newest_frame.max(frame_id);
-        self.reporter.media(now, header.end);
-        self.receiver.handle_fragment(now, frame_id, header, reader.rest(), &self.path.pace());
+        self.reporter.media(now, reader.rest().len(), header.end);
+        self.receiver.handle_fragment(now, frame_id, header, reader.rest(), &self.path.pace(now));
         Ok(())
     }
 
@@ -200,7 +204,7 @@ impl<S: Seal> Session<S> {
             Control::Skip { from, to, .. } => {
                 let from = frame_id_full(self.newest_frame, from);
                 let to = frame_id_full(self.newest_frame, to);
-                self.receiver.handle_skip(now, from, to, &self.path.pace());
+                self.receiver.handle_skip(now, from, to, &self.path.pace(now));
             }
             Control::Pad(_) => self.reporter.urgent(now),
             Control::PathChallenge(challenge) => self.challenge = Some(challenge),
@@ -213,7 +217,7 @@ impl<S: Seal> Session<S> {
             Control::Heartbeat { newest_frame, .. } => {
                 self.newest_frame = self.newest_frame.max(newest_frame);
                 if newest_frame > 0 {
-                    self.receiver.handle_newest(now, newest_frame, &self.path.pace());
+                    self.receiver.handle_newest(now, newest_frame, &self.path.pace(now));
                 }
             }
             // Of no meaning to a viewer, or of a later version.
@@ -237,21 +241,24 @@ impl<S: Seal> Session<S> {
         self.path.config = Some((config.config_epoch, stream));
         self.config_is_new = true;
         // A key frame may have waited for its parameter sets.
-        self.receiver.handle_timeout(now, &self.path.pace());
+        self.receiver.handle_timeout(now, &self.path.pace(now));
     }
 
     pub(super) fn handle_timeout(&mut self, now: Timestamp) {
-        self.receiver.handle_timeout(now, &self.path.pace());
-        self.watch_stuck(now);
+        self.receiver.handle_timeout(now, &self.path.pace(now));
+        self.watch(now);
     }
 
     pub(super) fn handle_undecodable(&mut self, now: Timestamp, frame_id: u64) {
         self.receiver.handle_undecodable(frame_id);
-        self.watch_stuck(now);
+        self.watch(now);
     }
 
     /// A new need leaves at once; an old one is repeated by every report anyway.
-    fn watch_stuck(&mut self, now: Timestamp) {
+    fn watch(&mut self, now: Timestamp) {
+        let symbols = self.receiver.needs(now, &self.path.pace(now), |_| ());
+        self.reporter.need(now, symbols);
+        self.wishes.budget(now, self.receiver.budget.get(self.path.clock.rtt()));
         let stuck = self.receiver.stuck().is_some();
         if stuck && !self.was_stuck {
             self.reporter.urgent(now);
@@ -327,11 +334,12 @@ impl<S: Seal> Session<S> {
 
     pub(super) fn poll_transmit(&mut self, now: Timestamp, buf: &mut [u8]) -> Option<usize> {
         let config_epoch = self.path.config.as_ref().map_or(0, |(epoch, _)| *epoch);
+        let told = Told { config_epoch, paused: self.wishes.is_paused() };
         let rto = self.rto();
         self.channel.renew(now, rto);
         let mut pinged = None;
         let Self { channel, reporter, arrivals, receiver, pongs, answer_close, closing, next_ping, pings, .. } = self;
-        let Self { challenge, wishes, .. } = self;
+        let Self { challenge, wishes, path, .. } = self;
         let sealed = channel.seal(Some(self.connection_id), buf, |writer| {
             if let Some(code) = answer_close.take() {
                 return Control::Close(code).write(writer);
@@ -361,7 +369,7 @@ impl<S: Seal> Session<S> {
                 *pings = pings.wrapping_add(1).max(1);
             }
             if now >= reporter.due() {
-                reporter.write(now, writer, arrivals, receiver, config_epoch, wishes.is_paused());
+                reporter.write(now, writer, arrivals, receiver, &path.pace(now), told);
             }
         });
         let (number, len) = sealed?;
@@ -378,6 +386,6 @@ impl<S: Seal> Session<S> {
         }
         earliest = earliest.min(self.reporter.due()).min(self.next_ping);
         earliest = self.wishes.due().map_or(earliest, |due| earliest.min(due));
-        self.receiver.poll_timeout(now, &self.path.pace()).map_or(earliest, |at| earliest.min(at))
+        self.receiver.poll_timeout(now, &self.path.pace(now)).map_or(earliest, |at| earliest.min(at))
     }
 }

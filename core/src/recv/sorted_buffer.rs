@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::first_buffer::Fragment;
 use super::slot::{Placed, Slot};
+use crate::fec::Decoder;
 use crate::limits::{FRAME_BYTES_MAX, SKIP_RANGES_MAX, SORTED_BUFFER_BYTES_MAX, SORTED_BUFFER_FRAMES_MAX};
 use crate::time::Timestamp;
 
@@ -81,6 +82,11 @@ impl SortedBuffer {
         self.entries.front()
     }
 
+    /// The newest frame that anything is known of.
+    pub(super) fn newest(&self) -> Option<&Entry> {
+        self.entries.back()
+    }
+
     /// The frames behind the head, with their ids.
     pub(super) fn behind_head(&self) -> impl Iterator<Item = (u64, &Entry)> {
         (self.next..).zip(&self.entries).skip(1)
@@ -104,7 +110,7 @@ impl SortedBuffer {
     }
 
     /// Puts a fragment where it belongs. The caller has made room for its frame id.
-    pub(super) fn place(&mut self, fragment: &Fragment<'_>) -> Placed {
+    pub(super) fn place(&mut self, fragment: &Fragment<'_>, decoder: &mut Decoder) -> Placed {
         self.extend_to(fragment.frame_id, fragment.arrived);
         let Some(offset) = self.offset(fragment.frame_id) else {
             return Placed::Duplicate;
@@ -120,7 +126,7 @@ impl SortedBuffer {
             return Placed::Duplicate;
         };
         let before = slot.held_bytes();
-        let placed = slot.place(fragment);
+        let placed = slot.place(fragment, decoder);
         if newer_exists {
             slot.expect_tail(fragment.arrived);
         }
@@ -130,6 +136,21 @@ impl SortedBuffer {
             self.set(offset, Entry::Absent { since: fragment.arrived });
         }
         placed
+    }
+
+    /// Every frame from the next to be released on, with its id.
+    pub(super) fn frames(&self) -> impl Iterator<Item = (u64, &Entry)> {
+        (self.next..).zip(&self.entries)
+    }
+
+    /// The same, to be noted upon.
+    pub(super) fn frames_mut(&mut self) -> impl Iterator<Item = (u64, &mut Entry)> {
+        (self.next..).zip(&mut self.entries)
+    }
+
+    /// Whether frames before the first one seen may still be released.
+    pub(super) const fn is_at_start(&self) -> bool {
+        !self.any_finished
     }
 
     /// Learns that frames up to `newest` exist.

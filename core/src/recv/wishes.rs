@@ -34,6 +34,16 @@ impl Wishes {
         }
     }
 
+    /// Frames are shown this long after their capture at the latest; small changes are not worth a word.
+    pub(super) fn budget(&mut self, now: Timestamp, budget: Duration) {
+        let millis = u16::try_from(budget.as_millis()).unwrap_or(u16::MAX).max(1);
+        if millis.abs_diff(self.wish.budget_ms) > self.wish.budget_ms / 8 {
+            self.wish.budget_ms = millis;
+            self.wish.sequence = self.wish.sequence.wrapping_add(1);
+            self.due = Some(now);
+        }
+    }
+
     pub(super) const fn is_paused(&self) -> bool {
         self.wish.paused
     }

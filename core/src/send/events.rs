@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::state::ViewerState;
-use super::viewer::ViewerId;
+use super::viewer::{Traffic, ViewerId};
 use crate::handshake::PairingCode;
 use crate::wire::CloseCode;
 
@@ -103,6 +103,10 @@ pub struct ViewerInfo {
     pub packets_judged: (u64, u64),
     /// Bytes sent, UDP payload.
     pub bytes_sent: u64,
+    /// What they were for.
+    pub traffic: Traffic,
+    /// Packets lost lately, parts per million.
+    pub loss_ppm: u32,
     /// Frames sent whole.
     pub frames_sent: u64,
     /// Frames dropped because the viewer's queue was too long or too old.

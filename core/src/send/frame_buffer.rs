@@ -1,10 +1,14 @@
 //! The global buffer: each encoded frame is stored once, for every viewer and for those who join later.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{VecDeque, vec_deque};
 
 use bytes::Bytes;
 
-use crate::limits::{FRAME_HEADER_BYTES_MAX, GLOBAL_BUFFER_BYTES_MAX, GLOBAL_BUFFER_FRAMES_MAX};
+use crate::fec::Encoder;
+use crate::limits::{
+    FRAME_HEADER_BYTES_MAX, GLOBAL_BUFFER_BYTES_MAX, GLOBAL_BUFFER_FRAMES_MAX, REPAIRABLE_BYTES_MAX,
+    REPAIRABLE_FRAMES_MAX,
+};
 use crate::wire::Writer;
 use crate::wire::media::FrameHeader;
 
@@ -34,6 +38,15 @@ impl Frame {
         self.header_len + self.body.len()
     }
 
+    /// Adds the bytes `start..end` of the frame's byte string to an erasure row.
+    pub(super) fn encode_range(&self, start: usize, end: usize, index: u16, row: &mut Encoder<'_>) {
+        let header = self.header.get(start..end.min(self.header_len)).unwrap_or_default();
+        row.add(index, 0, header);
+        let body_start = start.saturating_sub(self.header_len);
+        let body = self.body.get(body_start..end.saturating_sub(self.header_len)).unwrap_or_default();
+        row.add(index, header.len(), body);
+    }
+
     /// Appends the bytes `start..end` of the frame's byte string.
     pub(super) fn write_range(&self, start: usize, end: usize, writer: &mut Writer<'_>) {
         let header = self.header.get(start..end.min(self.header_len)).unwrap_or_default();
@@ -44,37 +57,51 @@ impl Frame {
     }
 }
 
-/// The frames since the last key frame, within caps.
+/// The newest frames within caps: those since the last key frame for viewers who join, and some more for repair.
 #[derive(Debug, Default)]
 pub(super) struct FrameBuffer {
+    /// Ids follow each other.
     frames: VecDeque<Frame>,
     bytes: usize,
+    /// The last key frame, if everything since is here, and the bytes since.
+    key: Option<u64>,
+    bytes_since_key: usize,
 }
 
 impl FrameBuffer {
-    /// Stores a frame. A key frame makes what came before it useless; without one in the buffer, or over the
+    /// Stores a frame. A key frame makes what came before it useless to newcomers; without one in the buffer, or over the
     /// caps, there is nothing to join from until the next.
     pub(super) fn push(&mut self, frame: Frame) {
         if frame.key {
-            self.clear();
-        } else if self.frames.is_empty() {
-            return;
+            self.key = Some(frame.id);
+            self.bytes_since_key = 0;
         }
         self.bytes += frame.len();
+        self.bytes_since_key += frame.len();
         self.frames.push_back(frame);
-        if self.bytes > GLOBAL_BUFFER_BYTES_MAX || self.frames.len() > GLOBAL_BUFFER_FRAMES_MAX {
-            self.clear();
+        if self.bytes_since_key > GLOBAL_BUFFER_BYTES_MAX || self.since_key().len() > GLOBAL_BUFFER_FRAMES_MAX {
+            self.key = None;
+        }
+        while self.is_oldest_useless() {
+            let oldest = self.frames.pop_front().map_or(0, |frame| frame.len());
+            self.bytes -= oldest;
         }
     }
 
     /// The key frame that a viewer could begin with.
     pub(super) fn key(&self) -> Option<&Frame> {
-        self.frames.front()
+        self.get(self.key?)
     }
 
     /// The key frame and every later frame that others refer to: what a newcomer needs to catch up.
     pub(super) fn chain(&self) -> impl Iterator<Item = &Frame> {
-        self.frames.iter().filter(|frame| !frame.disposable)
+        self.since_key().filter(|frame| !frame.disposable)
+    }
+
+    /// A frame, if it is still here.
+    pub(super) fn get(&self, id: u64) -> Option<&Frame> {
+        let oldest = self.frames.front()?.id;
+        self.frames.get(usize::try_from(id.checked_sub(oldest)?).ok()?)
     }
 
     /// Bytes held.
@@ -82,9 +109,18 @@ impl FrameBuffer {
         self.bytes
     }
 
-    fn clear(&mut self) {
-        self.frames.clear();
-        self.bytes = 0;
+    fn since_key(&self) -> vec_deque::Iter<'_, Frame> {
+        let oldest = self.frames.front().map_or(0, |frame| frame.id);
+        let before = self.key.map_or(self.frames.len(), |key| usize::try_from(key - oldest).unwrap_or(usize::MAX));
+        self.frames.range(before.min(self.frames.len())..)
+    }
+
+    /// Whether nobody joins from the oldest frame and it is too old, or too much, for repair.
+    fn is_oldest_useless(&self) -> bool {
+        let since_key = self.key.map_or(0, |_| self.bytes_since_key);
+        let for_repair = self.frames.len() - self.since_key().len();
+        let joins = self.frames.front().is_none_or(|oldest| self.key.is_some_and(|key| key <= oldest.id));
+        !joins && (for_repair > REPAIRABLE_FRAMES_MAX || self.bytes - since_key > REPAIRABLE_BYTES_MAX)
     }
 }
 
@@ -128,6 +164,10 @@ pub(super) mod tests {
         }
     }
 
+    fn chain(buffer: &FrameBuffer) -> Vec<u64> {
+        buffer.chain().map(|frame| frame.id).collect()
+    }
+
     #[test]
     fn the_chain_starts_at_the_newest_key_frame_and_leaves_out_what_nobody_needs() {
         let mut buffer = FrameBuffer::default();
@@ -136,9 +176,10 @@ pub(super) mod tests {
         for (id, key, disposable) in [(2, true, false), (3, false, true), (4, false, false)] {
             buffer.push(frame(id, key, disposable, 10));
         }
-        assert_eq!(buffer.chain().map(|frame| frame.id).collect::<Vec<_>>(), [2, 4]);
+        assert_eq!(chain(&buffer), [2, 4]);
         buffer.push(frame(5, true, false, 10));
-        assert_eq!(buffer.chain().map(|frame| frame.id).collect::<Vec<_>>(), [5]);
+        assert_eq!(chain(&buffer), [5]);
+        assert_eq!((1..8).filter_map(|id| Some(buffer.get(id)?.id)).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
     }
 
     #[test]
@@ -149,9 +190,11 @@ pub(super) mod tests {
         assert!(buffer.key().is_some());
         buffer.push(frame(600, false, false, 10));
         assert!(buffer.key().is_none());
-        assert_eq!(buffer.bytes(), 0);
+        assert_eq!(buffer.get(600 - REPAIRABLE_FRAMES_MAX as u64 + 1).map(|frame| frame.id), Some(473));
+        assert!(buffer.get(600 - REPAIRABLE_FRAMES_MAX as u64).is_none(), "too old for repair");
         buffer.push(frame(601, true, false, GLOBAL_BUFFER_BYTES_MAX / 2));
         buffer.push(frame(602, false, false, GLOBAL_BUFFER_BYTES_MAX / 2));
         assert!(buffer.key().is_none(), "over the byte cap");
+        assert!(buffer.bytes() <= REPAIRABLE_BYTES_MAX, "and over what is kept for repair");
     }
 }

@@ -11,10 +11,12 @@ mod events;
 mod frame_buffer;
 mod gate;
 mod key_frames;
+mod loss;
 mod pacer;
 mod packetizer;
 mod pairing;
 mod queue;
+mod redundancy;
 mod schedule;
 mod seen;
 mod sent;
@@ -33,4 +35,4 @@ pub use events::{LeaveReason, ServerEvent, ServerStats, TimeoutReason, ViewerInf
 pub use server::{Server, ServerConfig};
 pub use state::{ViewerInput, ViewerState};
 pub use stream::AccessUnitRefused;
-pub use viewer::ViewerId;
+pub use viewer::{Traffic, ViewerId};

@@ -1,7 +1,8 @@
 //! The packetizer: a frame's byte string cut into equal fragments.
 
 use super::frame_buffer::Frame;
-use crate::limits::FRAGMENTS_PER_FRAME_MAX;
+use crate::fec::{Encoder, Layout};
+use crate::limits::{DATAGRAM_BYTES_MAX, FRAGMENTS_PER_FRAME_MAX};
 use crate::wire::media::FragmentHeader;
 use crate::wire::{Writer, frame_id_low};
 
@@ -24,23 +25,56 @@ impl Cut {
         Self { segment, count: u16::try_from(count).unwrap_or(u16::MAX) }
     }
 
-    /// Appends fragment `index` of `frame` with its header.
-    pub(super) fn write_fragment(&self, frame: &Frame, index: u16, writer: &mut Writer<'_>) {
-        let header = FragmentHeader {
+    /// Appends fragment `index` of `frame` with its header; `end` asks for an acknowledgement.
+    pub(super) fn write_fragment(&self, frame: &Frame, index: u16, end: bool, writer: &mut Writer<'_>) {
+        self.header(frame, index, end).write(writer);
+        let (start, end) = self.range(frame, index);
+        frame.write_range(start, end, writer);
+    }
+
+    /// Appends erasure row `row` of `frame` with its header.
+    pub(super) fn write_row(&self, frame: &Frame, row: u16, mark: Mark, writer: &mut Writer<'_>) {
+        let header = self.header(frame, row, mark.end);
+        FragmentHeader { parity: true, repair: mark.repair, ..header }.write(writer);
+        let mut sum = [0; DATAGRAM_BYTES_MAX];
+        let Some(sum) = sum.get_mut(..self.segment) else { return };
+        let layout = Layout::new(self.count);
+        if let Some(mut encoder) = Encoder::new(layout, row, sum) {
+            for index in (u16::from(layout.block_of(row))..self.count).step_by(usize::from(layout.blocks())) {
+                let (start, end) = self.range(frame, index);
+                frame.encode_range(start, end, index, &mut encoder);
+            }
+        }
+        writer.bytes(sum);
+    }
+
+    fn range(&self, frame: &Frame, index: u16) -> (usize, usize) {
+        let start = usize::from(index) * self.segment;
+        (start, (start + self.segment).min(frame.len()))
+    }
+
+    fn header(&self, frame: &Frame, index: u16, end: bool) -> FragmentHeader {
+        FragmentHeader {
             parity: false,
             key: frame.key,
             disposable: frame.disposable,
             temporal_id: frame.temporal_id,
-            end: index + 1 == self.count,
+            end,
             repair: false,
             frame_id_low: frame_id_low(frame.id),
             index,
             count: self.count,
-        };
-        header.write(writer);
-        let start = usize::from(index) * self.segment;
-        frame.write_range(start, (start + self.segment).min(frame.len()), writer);
+        }
     }
+}
+
+/// What a row says besides what it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    /// It is the last of its burst: an acknowledgement is wanted.
+    pub(super) end: bool,
+    /// It was asked for.
+    pub(super) repair: bool,
 }
 
 #[cfg(test)]

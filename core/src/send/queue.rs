@@ -14,7 +14,10 @@ pub(super) struct Queued {
     pub(super) frame: Frame,
     /// Made when the first fragment leaves, for the path as it is then.
     cut: Option<Cut>,
-    /// The next fragment to send.
+    /// Rows that go along.
+    pub(super) rows: u16,
+    /// The next symbol to send: all fragments but the last, the rows, the last fragment, so that only the last of them is
+    /// shorter than the others.
     pub(super) next: u16,
     since: Timestamp,
 }
@@ -23,6 +26,30 @@ impl Queued {
     /// How the frame is cut; if it was not yet, into fragments of at most `segment_max` bytes.
     pub(super) fn cut(&mut self, segment_max: usize) -> Cut {
         *self.cut.get_or_insert_with(|| Cut::new(self.frame.len(), segment_max))
+    }
+
+    /// Whether everything left.
+    pub(super) const fn is_sent(&self, cut: Cut) -> bool {
+        self.next >= cut.count + self.rows
+    }
+
+    /// The fragment to send next; a row if none.
+    pub(super) const fn fragment(&self, cut: Cut) -> Option<u16> {
+        if self.next < cut.count - 1 {
+            Some(self.next)
+        } else if self.next < cut.count - 1 + self.rows {
+            None
+        } else {
+            Some(cut.count - 1)
+        }
+    }
+
+    /// Fragments that have not left, if the frame begins to be cut at all.
+    pub(super) fn unsent(&self) -> u16 {
+        self.cut.map_or(0, |cut| match self.next {
+            next if next < cut.count => cut.count - next,
+            next => u16::from(next < cut.count + self.rows),
+        })
     }
 }
 
@@ -52,6 +79,10 @@ impl Queue {
 
     pub(super) fn front_mut(&mut self) -> Option<&mut Queued> {
         self.frames.front_mut()
+    }
+
+    pub(super) fn front(&self) -> Option<&Queued> {
+        self.frames.front()
     }
 
     pub(super) fn pop(&mut self) -> Option<Queued> {
@@ -97,7 +128,7 @@ impl Queue {
             }
         }
         self.bytes += frame.len();
-        self.frames.push_back(Queued { frame: frame.clone(), cut: None, next: 0, since: now });
+        self.frames.push_back(Queued { frame: frame.clone(), cut: None, rows: 0, next: 0, since: now });
         Offered::Queued
     }
 

@@ -7,7 +7,6 @@ use bytes::Bytes;
 
 use super::admission::Door;
 use super::events::{LeaveReason, ServerEvent, ServerStats, TimeoutReason, ViewerInfo};
-use super::frame_buffer::FrameBuffer;
 use super::key_frames::KeyFramePolicy;
 use super::state::{ViewerInput, ViewerState};
 use super::stream::{AccessUnitRefused, Stream};
@@ -48,7 +47,6 @@ pub struct Server<H: Handshake> {
     pub(super) viewers: Viewers<H::Seal>,
     pub(super) stream: Stream,
     pub(super) stats: ServerStats,
-    pub(super) buffer: FrameBuffer,
     pub(super) key_frames: KeyFramePolicy,
     events: VecDeque<ServerEvent>,
     /// Set once: what viewers are told from then on, and until when those that are behind may catch up.
@@ -68,7 +66,6 @@ impl<H: Handshake> Server<H> {
             viewers: Viewers::new(),
             stream: Stream::new(now, config.codec, config.fps, config.answers_key_requests),
             stats: ServerStats::default(),
-            buffer: FrameBuffer::default(),
             key_frames: KeyFramePolicy::new(now, config.answers_key_requests),
             events: code.into_iter().collect(),
             ending: None,
@@ -83,7 +80,7 @@ impl<H: Handshake> Server<H> {
     #[must_use]
     pub const fn stats(&self) -> ServerStats {
         let mut stats = self.stats;
-        stats.global_buffer_bytes = self.buffer.bytes();
+        stats.global_buffer_bytes = self.stream.buffer.bytes();
         stats
     }
 
@@ -104,6 +101,8 @@ impl<H: Handshake> Server<H> {
             packets_sent: viewer.sent.sent(),
             packets_judged: viewer.sent.judged(),
             bytes_sent: viewer.bytes_sent,
+            traffic: viewer.traffic,
+            loss_ppm: viewer.sent.loss().ppm(),
             frames_sent: viewer.frames_sent,
             frames_dropped: viewer.queue().dropped(),
             queue_bytes: viewer.queue().bytes(),
@@ -133,7 +132,7 @@ impl<H: Handshake> Server<H> {
             self.stats.key_frames += 1;
             self.key_frames.made();
         }
-        self.buffer.push(frame.clone());
+        self.stream.buffer.push(frame.clone());
         for index in self.viewers.indices() {
             let Some(viewer) = self.viewers.get_mut(index) else { continue };
             viewer.offer(now, &frame, &self.stream);

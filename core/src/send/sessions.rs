@@ -150,14 +150,14 @@ impl<H: Handshake> Server<H> {
     /// that all the others would have to take otherwise.
     fn catch_up(&mut self, now: Timestamp, index: usize) {
         let Some(viewer) = self.viewers.get_mut(index) else { return };
-        let key = self.buffer.key().filter(|key| viewer.can_begin_with(key.id));
+        let key = self.stream.buffer.key().filter(|key| viewer.can_begin_with(key.id));
         let Some(key) = key else { return self.key_frames.want(now) };
-        let chain_bytes: usize = self.buffer.chain().map(Frame::len).sum();
+        let chain_bytes: usize = self.stream.buffer.chain().map(Frame::len).sum();
         let bytes_max = if self.key_frames.is_possible() { key.len() * 3 / 2 } else { CATCH_UP_BYTES_MAX };
         if chain_bytes > bytes_max {
             return self.key_frames.want(now);
         }
-        for frame in self.buffer.chain() {
+        for frame in self.stream.buffer.chain() {
             viewer.offer(now, frame, &self.stream);
         }
         self.stats.joins_from_cache += 1;

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::frame_buffer::Frame;
+use super::frame_buffer::{Frame, FrameBuffer};
 use super::pacer::{Rate, SourceRate};
 use crate::limits::{FRAME_BYTES_MAX, QUEUE_AGE_MAX, REPAIR_PERIOD_MAX};
 use crate::nal::{Codec, Inspector, ParameterSets};
@@ -52,6 +52,7 @@ impl core::error::Error for AccessUnitRefused {}
 
 #[derive(Debug)]
 pub(super) struct Stream {
+    pub(super) buffer: FrameBuffer,
     codec: Codec,
     fps: u8,
     /// Whether a viewer that missed a frame can be helped by a key frame on request.
@@ -72,6 +73,7 @@ pub(super) struct Stream {
 impl Stream {
     pub(super) fn new(now: Timestamp, codec: Codec, fps: u8, makes_key_frames: bool) -> Self {
         Self {
+            buffer: FrameBuffer::default(),
             codec,
             fps,
             makes_key_frames,

@@ -1,5 +1,7 @@
 //! What a viewer wished for, and whether it was told that it was heard.
 
+use core::time::Duration;
+
 use super::pacer::Rate;
 use crate::wire::control::{Control, Wish};
 
@@ -41,6 +43,12 @@ impl Wishes {
     /// Whether pictures of this temporal layer are wanted.
     pub(super) fn wants_layer(&self, temporal_id: u8) -> bool {
         self.current.is_none_or(|wish| temporal_id <= wish.temporal_id_max)
+    }
+
+    /// How long after its capture the viewer shows a frame at the latest, if it said so.
+    pub(super) fn budget(&self) -> Option<Duration> {
+        let budget_ms = self.current.map(|wish| wish.budget_ms).filter(|budget_ms| *budget_ms > 0);
+        budget_ms.map(|budget_ms| Duration::from_millis(budget_ms.into()))
     }
 
     /// `rate`, or less if the viewer takes less.

@@ -17,10 +17,17 @@
 
 use super::{Reader, WireError, Writer};
 use crate::limits;
+use core::time::Duration;
 
 /// Microseconds in the unit of times in a report.
 pub const TIME_UNIT_US: u64 = 64;
+/// The unit of times left in a report.
+pub const SLACK_UNIT: Duration = Duration::from_millis(2);
+/// [`Need::missing`] of a frame of which nothing came.
+pub const WHOLE_FRAME: u8 = 255;
 const GAP_ESCAPE: u8 = 255;
+/// Bytes of one NEED.
+const NEED_BYTES: usize = 5;
 
 const HAS_NEED: u8 = 1;
 const HAS_RECOVER: u8 = 2;
@@ -56,9 +63,9 @@ pub struct Need {
     pub frame: u16,
     /// Block within the frame.
     pub block: u8,
-    /// Symbols missing; 255 = the whole frame.
+    /// Symbols missing; [`WHOLE_FRAME`] if nothing of it came.
     pub missing: u8,
-    /// Time left until they are useless, 2 ms units.
+    /// Time left until they are useless, in [`SLACK_UNIT`]; the largest stands for more, too.
     pub slack: u8,
 }
 
@@ -87,6 +94,15 @@ pub struct Feedback<'a> {
     pub recover: Option<Recover>,
     /// Congestion-experienced marks seen.
     pub ce_count: Option<u16>,
+}
+
+impl Need {
+    /// The form that a report holds.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; NEED_BYTES] {
+        let [high, low] = self.frame.to_be_bytes();
+        [high, low, self.block, self.missing, self.slack]
+    }
 }
 
 impl<'a> Feedback<'a> {
@@ -143,7 +159,7 @@ impl<'a> Feedback<'a> {
         writer.bytes(self.acks.bitmap);
         writer.bytes(self.acks.gaps);
         if !self.needs.0.is_empty() {
-            writer.u8(u8::try_from(self.needs.0.len() / 5).unwrap_or(u8::MAX));
+            writer.u8(u8::try_from(self.needs.0.len() / NEED_BYTES).unwrap_or(u8::MAX));
             writer.bytes(self.needs.0);
         }
         if let Some(recover) = self.recover {
@@ -187,6 +203,12 @@ impl<'a> Acks<'a> {
     #[must_use]
     pub const fn from_parts(bits: u16, bitmap: &'a [u8], gaps: &'a [u8]) -> Self {
         Self { bits, bitmap, gaps }
+    }
+
+    /// How many packets below the largest it tells of.
+    #[must_use]
+    pub const fn bits(&self) -> u64 {
+        self.bits as u64
     }
 
     fn read(reader: &mut Reader<'a>) -> Result<Self, WireError> {
@@ -253,12 +275,18 @@ impl<'a> Needs<'a> {
         if count == 0 || count > limits::NEED_MAX {
             return Err(WireError::Field);
         }
-        Ok(Self(reader.bytes(count * 5)?))
+        Ok(Self(reader.bytes(count * NEED_BYTES)?))
+    }
+
+    /// A list from what [`Need::to_bytes`] gave.
+    #[must_use]
+    pub const fn from_bytes(needs: &'a [[u8; NEED_BYTES]]) -> Self {
+        Self(needs.as_flattened())
     }
 
     /// The list, most urgent first.
     pub fn iter(&self) -> impl Iterator<Item = Need> + use<'a> {
-        self.0.as_chunks::<5>().0.iter().map(|&[high, low, block, missing, slack]| Need {
+        self.0.as_chunks::<NEED_BYTES>().0.iter().map(|&[high, low, block, missing, slack]| Need {
             frame: u16::from_be_bytes([high, low]),
             block,
             missing,

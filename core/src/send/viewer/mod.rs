@@ -1,6 +1,9 @@
 //! One subscription: what is sent to a viewer, when, and what its reports say.
 
+mod credit;
+mod media;
 mod mtu;
+mod repairs;
 mod roaming;
 mod transmit;
 
@@ -8,12 +11,16 @@ use alloc::collections::VecDeque;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use credit::RepairCredit;
+use media::Tail;
 use mtu::Mtu;
+use repairs::{Repairs, Seen, rounds_left};
 use roaming::Roaming;
 
 use super::frame_buffer::Frame;
 use super::pacer::Pacer;
-use super::queue::{Offered, Queue};
+use super::queue::{Offered, Queue, Queued};
+use super::redundancy::extra_rows;
 use super::sent::{Packet, SentPackets};
 use super::skips::Skips;
 use super::state::{ViewerInput, ViewerState};
@@ -21,6 +28,7 @@ use super::stream::Stream;
 use super::token::Token;
 use super::token_bucket::TokenBucket;
 use super::wishes::Wishes;
+use crate::fec::Layout;
 use crate::handshake::Message;
 use crate::limits::{
     CLOSE_TRIES_MAX, CONTROL_RETRANSMIT_MAX, HALF_OPEN_PERIOD, HEARTBEAT_PERIOD, IDLE_PERIOD, KEY_FRAME_VIEWER_BURST,
@@ -30,13 +38,16 @@ use crate::seal::{Channel, Direction, Seal, Seals};
 use crate::secrets::Secrets;
 use crate::time::Timestamp;
 use crate::wire::control::Wish;
-use crate::wire::feedback::{Feedback, TIME_UNIT_US};
+use crate::wire::feedback::{Feedback, Need, SLACK_UNIT, TIME_UNIT_US, WHOLE_FRAME};
 use crate::wire::long::ClientNonce;
 use crate::wire::media::FRAGMENT_HEADER_BYTES;
 use crate::wire::{CloseCode, expand, frame_id_full};
 
 /// A key frame sent this long ago, plus a round trip, should have shown its effect.
 const KEY_FRAME_EFFECT_PERIOD: Duration = Duration::from_millis(50);
+
+/// A repair waits for its turn for so long even if it was asked for in the last moment.
+const REPAIR_LATENESS: Duration = Duration::from_millis(10);
 
 /// Names one subscription as long as the server runs; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +58,21 @@ struct Closing {
     code: CloseCode,
     tries: u32,
     next: Timestamp,
+}
+
+/// What was sent to one viewer, by its purpose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Bytes of frames' fragments, sealed.
+    pub media_bytes: u64,
+    /// Bytes of the rows sent along with them.
+    pub parity_bytes: u64,
+    /// Those rows.
+    pub parity_packets: u64,
+    /// Bytes sent because they were asked for, or because nothing showed that a frame's end came.
+    pub repair_bytes: u64,
+    /// The packets of those.
+    pub repair_packets: u64,
 }
 
 /// What a handshake came to, besides keys.
@@ -73,7 +99,11 @@ pub(super) struct Viewer<S> {
     pub(super) sent: SentPackets,
     pub(super) bytes_sent: u64,
     pub(super) frames_sent: u64,
+    pub(super) traffic: Traffic,
     queue: Queue,
+    repairs: Repairs,
+    credit: RepairCredit,
+    tail: Option<Tail>,
     pacer: Pacer,
     skips: Skips,
     pongs: VecDeque<(u16, u32, Timestamp)>,
@@ -110,10 +140,14 @@ impl<S: Seal> Viewer<S> {
             state: ViewerState::HalfOpen,
             has_joined: false,
             channel: Channel::new(seals, Direction::ToViewer),
-            sent: SentPackets::new(),
+            sent: SentPackets::new(now),
             bytes_sent: 0,
             frames_sent: 0,
+            traffic: Traffic::default(),
             queue: Queue::default(),
+            repairs: Repairs::default(),
+            credit: RepairCredit::new(now),
+            tail: None,
             pacer: Pacer::new(now),
             skips: Skips::default(),
             pongs: VecDeque::new(),
@@ -207,6 +241,8 @@ impl<S: Seal> Viewer<S> {
     pub(super) fn stall(&mut self, now: Timestamp) {
         let Self { queue, skips, .. } = self;
         queue.clear(|id| skips.add(now, id, id));
+        self.repairs.clear();
+        self.tail = None;
         self.needs_key = true;
     }
 
@@ -214,6 +250,8 @@ impl<S: Seal> Viewer<S> {
     pub(super) fn close(&mut self, now: Timestamp, code: CloseCode) {
         self.step(ViewerInput::Close);
         self.queue.clear(|_| ());
+        self.repairs.clear();
+        self.tail = None;
         self.closing = Some(Closing { code, tries: 0, next: now });
     }
 
@@ -244,7 +282,8 @@ impl<S: Seal> Viewer<S> {
                     self.came_through(now, packet);
                 }
             }
-            self.sent.judge();
+            self.sent.judge(now, largest.saturating_sub(report.acks.bits()), largest);
+            self.watch_tail();
         }
         self.config_heard = report.config_epoch;
         if let Some(low) = report.last_decoded {
@@ -258,7 +297,59 @@ impl<S: Seal> Viewer<S> {
         if self.last_decoded.is_some() {
             self.skips.heard(frame_id_full(newest_frame, report.waiting_for));
         }
+        if self.state == ViewerState::Live {
+            let seen = Seen { largest, sent_after: now.saturating_sub(self.sent.rtt().report_due()) };
+            report.needs.iter().for_each(|need| self.hear_need(now, need, seen, stream));
+            self.watch_start(now, seen);
+        }
         report.recover.map(|recover| frame_id_full(newest_frame, recover.first_bad))
+    }
+
+    /// The viewer asks for symbols of a frame.
+    fn hear_need(&mut self, now: Timestamp, need: Need, seen: Seen, stream: &Stream) {
+        let id = frame_id_full(stream.newest_frame(), need.frame);
+        let rtt = self.sent.rtt().or_initial();
+        let one_way = rtt / 2;
+        let left = (SLACK_UNIT * need.slack.into()).saturating_sub(one_way);
+        let unsent = self.queue.front().filter(|queued| queued.frame.id == id).map_or(0, Queued::unsent);
+        let Some(sent) = self.repairs.sent(id) else { return };
+        let layout = Layout::new(sent.cut.count);
+        let rounds = rounds_left(left, one_way, rtt);
+        // A request that comes too late for its own frame's display is asked for another one's sake.
+        let until = now + left.saturating_sub(one_way).max(REPAIR_LATENESS);
+        let blocks = if need.missing == WHOLE_FRAME { 0..layout.blocks() } else { need.block..need.block.saturating_add(1) };
+        for block in blocks.filter(|block| *block < layout.blocks()) {
+            let unsent = unsent.div_ceil(layout.blocks().into());
+            let missing = u16::from(need.missing).min(layout.size_of(block)).saturating_sub(unsent);
+            let missing = if need.missing == WHOLE_FRAME { layout.size_of(block).saturating_sub(unsent) } else { missing };
+            if missing > 0 {
+                let extra = extra_rows(self.sent.loss().ppm(), rounds, missing);
+                self.repairs.plan(id, block, missing + extra, seen, until);
+            }
+        }
+    }
+
+    /// Of the first frame that a viewer gets all may be lost: it cannot ask for what it knows nothing of.
+    fn watch_start(&mut self, now: Timestamp, seen: Seen) {
+        if self.last_decoded.is_some() {
+            return;
+        }
+        let Some(first) = self.repairs.frames().find(|frame| frame.key) else { return };
+        let (id, layout) = (first.id, Layout::new(first.cut.count));
+        let Some((from, to, at)) = first.first_packets() else { return };
+        if seen.largest < to && at > seen.sent_after {
+            return;
+        }
+        let came = self.sent.received_among(from, to);
+        let missing = u64::from(first.cut.count).saturating_sub(came).div_ceil(layout.blocks().into());
+        let until = now + REPAIR_LATENESS * 4;
+        for block in 0..layout.blocks() {
+            let missing = u16::try_from(missing).unwrap_or(u16::MAX).min(layout.size_of(block));
+            if missing > 0 {
+                let extra = extra_rows(self.sent.loss().ppm(), 0, missing);
+                self.repairs.plan(id, block, missing + extra, seen, until);
+            }
+        }
     }
 
     /// A packet was acknowledged for the first time.
@@ -309,7 +400,7 @@ impl<S: Seal> Viewer<S> {
         let before = core::mem::replace(&mut self.address, from);
         self.mtu = Mtu::new(now);
         self.pacer = Pacer::new(now);
-        self.sent.forget_path();
+        self.sent.forget_path(now);
         self.recut();
         Some(before)
     }

@@ -2,7 +2,7 @@
 
 use super::Viewer;
 use super::mtu::Probe;
-use crate::limits::{BURST_DATAGRAMS_MAX, CLOSE_TRIES_MAX, DATAGRAM_BYTES_BASE, HEARTBEAT_PERIOD};
+use crate::limits::{CLOSE_TRIES_MAX, DATAGRAM_BYTES_BASE, HEARTBEAT_PERIOD};
 use crate::seal::Seal;
 use crate::send::state::ViewerState;
 use crate::send::stream::Stream;
@@ -10,7 +10,6 @@ use crate::time::Timestamp;
 use crate::transmit::Transmit;
 use crate::wire::Writer;
 use crate::wire::control::{Control, message_len};
-use crate::wire::media::FRAGMENT_HEADER_BYTES;
 
 impl<S: Seal> Viewer<S> {
     /// When there will be something to send.
@@ -23,11 +22,12 @@ impl<S: Seal> Viewer<S> {
         }
         let at_once = (!self.pongs.is_empty() || self.wishes.is_unanswered()).then_some(Timestamp::ZERO);
         let config = stream.has_news_for(self.config_heard).then_some(self.config_at);
-        let media = (!self.queue.is_empty()).then_some(self.pacer.next());
+        let media = self.media_due();
         let heartbeat = (stream.newest_frame() > 0 && self.queue.is_empty()).then_some(self.heartbeat_at);
         let token = self.token.map(|_| self.token_at);
         let probe = (self.state == ViewerState::Live).then_some(self.mtu.due());
-        let all = [at_once, config, media, heartbeat, self.skips.due(), token, self.roaming.due(), probe];
+        let tail = self.tail_due();
+        let all = [at_once, config, media, tail, heartbeat, self.skips.due(), token, self.roaming.due(), probe];
         all.into_iter().flatten().min()
     }
 
@@ -42,7 +42,9 @@ impl<S: Seal> Viewer<S> {
         let transmit = self
             .poll_control(now, stream, buf)
             .or_else(|| self.poll_challenge(now, buf))
+            .or_else(|| self.poll_repair(now, stream, buf))
             .or_else(|| self.poll_media(now, stream, buf))
+            .or_else(|| self.poll_tail(now, stream, buf))
             .or_else(|| self.poll_probe(now, buf))?;
         self.bytes_sent += transmit.len as u64;
         Some(transmit)
@@ -147,48 +149,6 @@ impl<S: Seal> Viewer<S> {
             self.skips.add(now, last + 1, newest);
             self.last_enqueued = Some(newest);
         }
-    }
-
-    fn poll_media(&mut self, now: Timestamp, stream: &Stream, buf: &mut [u8]) -> Option<Transmit> {
-        if now < self.pacer.next() || self.state != ViewerState::Live {
-            return None;
-        }
-        let mut len = 0;
-        let mut segment_size = None;
-        let segment_max = self.mtu.get() - self.channel.overhead() - FRAGMENT_HEADER_BYTES;
-        let timeout = self.sent.rtt().timeout();
-        let queued = self.queue.front_mut()?;
-        let cut = queued.cut(segment_max);
-        for _ in 0..BURST_DATAGRAMS_MAX {
-            let room = buf.get_mut(len..).unwrap_or_default();
-            let fragment = self.channel.seal(None, room, |w| cut.write_fragment(&queued.frame, queued.next, w));
-            let Some((number, datagram_len)) = fragment else { break };
-            self.sent.record(now, number, datagram_len);
-            self.mtu.sent(now, datagram_len, timeout);
-            len += datagram_len;
-            segment_size.get_or_insert(datagram_len);
-            queued.next += 1;
-            if queued.next == cut.count {
-                break;
-            }
-        }
-        let finished = queued.next == cut.count;
-        let (key, id, frame_len) = (queued.frame.key, queued.frame.id, queued.frame.len());
-        let rate = self.wishes.limit(self.pacer.rate(frame_len, stream.source_rate(), stream.frame_interval()));
-        if finished {
-            self.queue.pop();
-            self.pacer.queue_holds(self.queue.bytes());
-            self.frames_sent += 1;
-            self.heartbeat_at = now + HEARTBEAT_PERIOD;
-            if key {
-                self.last_key_sent = Some((id, now));
-            }
-        }
-        if len == 0 {
-            return None;
-        }
-        self.pacer.sent(now, len, rate);
-        Some(Transmit { destination: self.address, len, segment_size: segment_size.filter(|size| *size < len) })
     }
 }
 

@@ -1,0 +1,238 @@
+//! Frames on their way to one viewer: what it asked for first, then what is new, and the tail until it is known to be there.
+
+use core::time::Duration;
+
+use super::Viewer;
+use super::repairs::{Pending, rounds_left};
+use crate::fec::Layout;
+use crate::limits::{BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX, HEARTBEAT_PERIOD, PACING_FRAME_PERIOD};
+use crate::seal::Seal;
+use crate::send::frame_buffer::Frame;
+use crate::send::packetizer::{Cut, Mark};
+use crate::send::redundancy::extra_rows;
+use crate::send::state::ViewerState;
+use crate::send::stream::Stream;
+use crate::time::Timestamp;
+use crate::transmit::Transmit;
+use crate::wire::media::FRAGMENT_HEADER_BYTES;
+
+/// The newest frame, sent whole: its last symbols are repeated until something shows that the viewer knows of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tail {
+    id: u64,
+    /// Its last packet.
+    number: u64,
+    since: Timestamp,
+    next: Timestamp,
+    pause: Duration,
+}
+
+/// Repetitions come this close together at first, once a second when that has not helped.
+const TAIL_PAUSE_MAX: Duration = Duration::from_millis(100);
+const TAIL_QUICK_PERIOD: Duration = Duration::from_secs(2);
+const TAIL_SLOW_PAUSE: Duration = Duration::from_secs(1);
+/// A viewer that did not say how late it shows frames.
+const BUDGET_USUAL: Duration = Duration::from_millis(150);
+
+/// A burst of one frame's packets being written.
+struct Burst {
+    len: usize,
+    segment_size: Option<usize>,
+    packets: Option<(u64, u64)>,
+    symbols: u16,
+}
+
+impl Burst {
+    const EMPTY: Self = Self { len: 0, segment_size: None, packets: None, symbols: 0 };
+
+    fn add(&mut self, number: u64, len: usize) {
+        self.len += len;
+        self.segment_size.get_or_insert(len);
+        self.packets = Some((self.packets.map_or(number, |(first, _)| first), number));
+        self.symbols += 1;
+    }
+}
+
+impl<S: Seal> Viewer<S> {
+    pub(super) fn media_due(&self) -> Option<Timestamp> {
+        let media = (!self.queue.is_empty()).then_some(Timestamp::ZERO);
+        let repair = self.repairs.is_pending().then(|| self.credit.due(DATAGRAM_BYTES_MAX as u64));
+        let due = [media, repair].into_iter().flatten().min()?;
+        (self.state == ViewerState::Live).then_some(due.max(self.pacer.next()))
+    }
+
+    pub(super) fn tail_due(&self) -> Option<Timestamp> {
+        let idle = self.state == ViewerState::Live && self.queue.is_empty() && !self.repairs.is_pending();
+        self.tail.filter(|_| idle).map(|tail| tail.next)
+    }
+
+    /// The newest packet that is known to have come: whether the viewer knows of the last frame's end.
+    pub(super) fn watch_tail(&mut self) {
+        let reached = self.sent.largest_acked();
+        self.tail = self.tail.filter(|tail| tail.number > reached);
+    }
+
+    /// What the viewer asked for.
+    pub(super) fn poll_repair(&mut self, now: Timestamp, stream: &Stream, buf: &mut [u8]) -> Option<Transmit> {
+        let due = self.pacer.next().max(self.credit.due(DATAGRAM_BYTES_MAX as u64));
+        if self.state != ViewerState::Live || now < due {
+            return None;
+        }
+        loop {
+            let pending = self.repairs.next(now)?;
+            if let Some(frame) = stream.buffer.get(pending.id) {
+                return self.write_rows(now, stream, frame, pending, buf);
+            }
+            self.repairs.done(pending.id, pending.block, pending.symbols);
+        }
+    }
+
+    /// One more row of the newest frame, if nothing shows that its end came.
+    pub(super) fn poll_tail(&mut self, now: Timestamp, stream: &Stream, buf: &mut [u8]) -> Option<Transmit> {
+        if self.tail_due().is_none_or(|due| now < due) {
+            return None;
+        }
+        let tail = self.tail.as_mut()?;
+        let slow = now >= tail.since + TAIL_QUICK_PERIOD;
+        tail.pause = if slow { TAIL_SLOW_PAUSE } else { (tail.pause * 2).min(TAIL_PAUSE_MAX) };
+        tail.next = now + tail.pause;
+        let id = tail.id;
+        let frame = stream.buffer.get(id)?;
+        let block = u8::try_from(id % u64::from(self.repairs.sent(id)?.blocks())).unwrap_or_default();
+        let pending = Pending { id, key: frame.key, block, symbols: 1, until: now };
+        let transmit = self.write_rows(now, stream, frame, pending, buf);
+        if let Some(tail) = &mut self.tail {
+            tail.number = self.sent.newest();
+        }
+        transmit
+    }
+
+    fn write_rows(
+        &mut self,
+        now: Timestamp,
+        stream: &Stream,
+        frame: &Frame,
+        pending: Pending,
+        buf: &mut [u8],
+    ) -> Option<Transmit> {
+        let Self { repairs, channel, sent, .. } = self;
+        let record = repairs.sent(pending.id)?;
+        let cut = record.cut;
+        let mut burst = Burst::EMPTY;
+        let symbols = pending.symbols.min(u16::try_from(BURST_DATAGRAMS_MAX).unwrap_or(u16::MAX));
+        while burst.symbols < symbols {
+            let row = record.take_row(pending.block);
+            let mark = Mark { end: burst.symbols + 1 == pending.symbols, repair: true };
+            let room = buf.get_mut(burst.len..).unwrap_or_default();
+            let Some((number, len)) = channel.seal(None, room, |w| cut.write_row(frame, row, mark, w)) else { break };
+            sent.record(now, number, len);
+            burst.add(number, len);
+        }
+        let packets = burst.packets?;
+        self.repairs.left(now, pending.id, Some(pending.block), packets, burst.symbols);
+        self.repairs.done(pending.id, pending.block, burst.symbols);
+        self.credit.spend(now, burst.len as u64);
+        self.traffic.repair_bytes += burst.len as u64;
+        self.traffic.repair_packets += u64::from(burst.symbols);
+        self.finish(now, stream, frame.len(), &burst)
+    }
+
+    /// The frame whose turn it is, and the rows that go along.
+    pub(super) fn poll_media(&mut self, now: Timestamp, stream: &Stream, buf: &mut [u8]) -> Option<Transmit> {
+        if now < self.pacer.next() || self.state != ViewerState::Live {
+            return None;
+        }
+        let cut = self.begin(now, stream)?;
+        let timeout = self.sent.rtt().timeout();
+        let Self { queue, repairs, channel, sent, mtu, .. } = self;
+        let queued = queue.front_mut()?;
+        let id = queued.frame.id;
+        let record = repairs.sent(id)?;
+        let mut burst = Burst::EMPTY;
+        let (mut parity_bytes, mut parity_packets) = (0, 0);
+        while usize::from(burst.symbols) < BURST_DATAGRAMS_MAX && !queued.is_sent(cut) {
+            let room = buf.get_mut(burst.len..).unwrap_or_default();
+            let row = queued.fragment(cut).is_none().then(|| record.take_next_row());
+            let end = queued.next + 1 == cut.count + queued.rows;
+            let sealed = channel.seal(None, room, |w| match (row, queued.fragment(cut)) {
+                (None, Some(index)) => cut.write_fragment(&queued.frame, index, end, w),
+                (row, _) => cut.write_row(&queued.frame, row.unwrap_or_default(), Mark { end, repair: false }, w),
+            });
+            let Some((number, len)) = sealed else { break };
+            sent.record(now, number, len);
+            mtu.sent(now, len, timeout);
+            burst.add(number, len);
+            queued.next += 1;
+            if row.is_some() {
+                parity_bytes += len as u64;
+                parity_packets += 1;
+            }
+        }
+        let packets = burst.packets?;
+        let (finished, key, frame_len) = (queued.is_sent(cut), queued.frame.key, queued.frame.len());
+        self.repairs.left(now, id, None, packets, burst.symbols);
+        self.traffic.parity_bytes += parity_bytes;
+        self.traffic.parity_packets += parity_packets;
+        self.traffic.media_bytes += burst.len as u64 - parity_bytes;
+        self.credit.spend(now, parity_bytes);
+        if finished {
+            self.finish_frame(now, id, key);
+        }
+        self.finish(now, stream, frame_len, &burst)
+    }
+
+    /// How the frame in front is cut. When it begins to leave, that is decided, and how many rows go along.
+    fn begin(&mut self, now: Timestamp, stream: &Stream) -> Option<Cut> {
+        let segment_max = self.mtu.get() - self.channel.overhead() - FRAGMENT_HEADER_BYTES;
+        let queued = self.queue.front_mut()?;
+        let cut = queued.cut(segment_max);
+        if queued.next > 0 {
+            return Some(cut);
+        }
+        let (id, key) = (queued.frame.id, queued.frame.key);
+        self.credit.follow(now, stream.source_rate());
+        let rows = self.parity_rows(now, stream, id, key, cut);
+        self.queue.front_mut()?.rows = rows;
+        self.repairs.begin(id, key, cut);
+        Some(cut)
+    }
+
+    /// How many rows go along with a frame that begins to leave now.
+    fn parity_rows(&self, now: Timestamp, stream: &Stream, id: u64, key: bool, cut: Cut) -> u16 {
+        let rtt = self.sent.rtt().or_initial();
+        let budget = self.wishes.budget().unwrap_or(BUDGET_USUAL);
+        let age = stream.captured_at(id).map_or(Duration::ZERO, |captured| now.saturating_since(captured));
+        let left = budget.saturating_sub(age + PACING_FRAME_PERIOD);
+        let one_way = rtt / 2;
+        // Until the first frame is there nothing is known of the path, and everything depends on it.
+        let rounds = if self.last_decoded.is_some() { rounds_left(left, one_way, rtt) } else { 0 };
+        let blocks = u16::from(Layout::new(cut.count).blocks());
+        let size = cut.count.div_ceil(blocks);
+        let floor = u16::from(key && rounds == 0);
+        let rows = extra_rows(self.sent.loss().ppm(), rounds, size).min((size / 2).max(2)).max(floor) * blocks;
+        let affordable = self.credit.get(now) / (cut.segment as u64).max(1);
+        rows.min(u16::try_from(affordable).unwrap_or(u16::MAX))
+    }
+
+    fn finish_frame(&mut self, now: Timestamp, id: u64, key: bool) {
+        self.queue.pop();
+        self.pacer.queue_holds(self.queue.bytes());
+        self.frames_sent += 1;
+        self.heartbeat_at = now + HEARTBEAT_PERIOD;
+        if key {
+            self.last_key_sent = Some((id, now));
+        }
+        let pause = self.sent.rtt().timeout();
+        self.tail = Some(Tail { id, number: self.sent.newest(), since: now, next: now + pause, pause });
+    }
+
+    fn finish(&mut self, now: Timestamp, stream: &Stream, frame_len: usize, burst: &Burst) -> Option<Transmit> {
+        if burst.len == 0 {
+            return None;
+        }
+        let rate = self.wishes.limit(self.pacer.rate(frame_len, stream.source_rate(), stream.frame_interval()));
+        self.pacer.sent(now, burst.len, rate);
+        let segment_size = burst.segment_size.filter(|size| *size < burst.len);
+        Some(Transmit { destination: self.address, len: burst.len, segment_size })
+    }
+}

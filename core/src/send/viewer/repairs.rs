@@ -1,0 +1,207 @@
+//! What was sent of each frame to one viewer, and what is to be sent again.
+//!
+//! A viewer asks for numbers of symbols, not for fragments: any fresh row makes good any loss. As it repeats itself until it
+//! has what it needs, each request is set against what left since the report that carries it could have seen.
+
+use alloc::collections::VecDeque;
+use core::time::Duration;
+
+use crate::fec::Layout;
+use crate::limits::{PENDING_REPAIRS_MAX, REPAIRABLE_FRAMES_MAX};
+use crate::send::packetizer::Cut;
+use crate::time::Timestamp;
+
+/// Bursts of one frame that are remembered.
+const BATCHES_MAX: usize = 4;
+
+/// Packets of a frame that left together.
+#[derive(Clone, Copy, Debug, Default)]
+struct Batch {
+    /// Of one block; of all alike if none.
+    block: Option<u8>,
+    first: u64,
+    last: u64,
+    symbols: u16,
+    at: Timestamp,
+}
+
+/// A frame that was sent, in part at least.
+#[derive(Debug)]
+pub(super) struct SentFrame {
+    pub(super) id: u64,
+    pub(super) cut: Cut,
+    pub(super) key: bool,
+    /// The next row that was never sent.
+    next_row: u16,
+    batches: [Batch; BATCHES_MAX],
+}
+
+/// Symbols to be sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pending {
+    pub(super) id: u64,
+    pub(super) key: bool,
+    pub(super) block: u8,
+    pub(super) symbols: u16,
+    /// Sent later, they come too late.
+    pub(super) until: Timestamp,
+}
+
+/// What a report tells about the packets under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    /// The largest packet number that the viewer had received.
+    pub(super) largest: u64,
+    /// Packets sent before this that it had not received are lost.
+    pub(super) sent_after: Timestamp,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Repairs {
+    frames: VecDeque<SentFrame>,
+    pending: VecDeque<Pending>,
+}
+
+impl SentFrame {
+    fn new(id: u64, key: bool, cut: Cut) -> Self {
+        Self { id, cut, key, next_row: 0, batches: [Batch::default(); BATCHES_MAX] }
+    }
+
+    pub(super) fn blocks(&self) -> u8 {
+        Layout::new(self.cut.count).blocks()
+    }
+
+    /// Takes the next row, of whatever block, that was never sent.
+    pub(super) fn take_next_row(&mut self) -> u16 {
+        self.take_row(Layout::new(self.cut.count).block_of(self.next_row))
+    }
+
+    /// Takes the next row of `block` that was never sent; once all were, they begin anew.
+    pub(super) fn take_row(&mut self, block: u8) -> u16 {
+        let blocks = u16::from(Layout::new(self.cut.count).blocks());
+        let behind = self.next_row % blocks;
+        let row = self.next_row - behind + u16::from(block) + if behind > u16::from(block) { blocks } else { 0 };
+        let row = if row >= Layout::new(self.cut.count).rows_max() { u16::from(block) } else { row };
+        self.next_row = row + 1;
+        row
+    }
+
+    /// Symbols of `block` that may still arrive.
+    fn under_way(&self, block: u8, seen: Seen) -> u16 {
+        let blocks = u64::from(Layout::new(self.cut.count).blocks());
+        let concerned = self.batches.iter().filter(|batch| batch.block.is_none_or(|of| of == block));
+        let unseen = concerned.filter(|batch| batch.last > seen.largest && batch.at > seen.sent_after).map(|batch| {
+            let packets = batch.last - batch.first + 1;
+            let unseen = batch.last - seen.largest.max(batch.first - 1);
+            let symbols = u64::from(batch.symbols) * unseen / packets;
+            if batch.block.is_some() { symbols } else { symbols / blocks }
+        });
+        u16::try_from(unseen.sum::<u64>()).unwrap_or(u16::MAX)
+    }
+
+    /// The packet numbers of what was sent first.
+    pub(super) fn first_packets(&self) -> Option<(u64, u64, Timestamp)> {
+        self.batches.iter().rfind(|batch| batch.symbols > 0).map(|batch| (batch.first, batch.last, batch.at))
+    }
+}
+
+impl Repairs {
+    /// The frame, if it was sent lately.
+    pub(super) fn sent(&mut self, id: u64) -> Option<&mut SentFrame> {
+        let place = self.frames.binary_search_by_key(&id, |frame| frame.id).ok()?;
+        self.frames.get_mut(place)
+    }
+
+    /// Frames that were sent lately, oldest first.
+    pub(super) fn frames(&self) -> impl Iterator<Item = &SentFrame> {
+        self.frames.iter()
+    }
+
+    /// A frame begins to leave, or to leave once more in a finer cut.
+    pub(super) fn begin(&mut self, id: u64, key: bool, cut: Cut) -> &mut SentFrame {
+        if self.frames.back().is_some_and(|newest| newest.id == id && newest.cut != cut) {
+            self.frames.pop_back();
+        }
+        let known = self.frames.back().is_some_and(|newest| newest.id >= id);
+        if !known {
+            if self.frames.len() >= REPAIRABLE_FRAMES_MAX {
+                self.frames.pop_front();
+            }
+            self.frames.push_back(SentFrame::new(id, key, cut));
+        }
+        let last = self.frames.len() - 1;
+        &mut self.frames[last]
+    }
+
+    /// Packets `first..=last` carried `symbols` symbols of frame `id`.
+    pub(super) fn left(&mut self, now: Timestamp, id: u64, block: Option<u8>, packets: (u64, u64), symbols: u16) {
+        let Some(frame) = self.sent(id) else { return };
+        let (first, last) = packets;
+        let newest = &mut frame.batches[0];
+        if newest.symbols > 0 && newest.block == block && newest.last + 1 == first {
+            *newest = Batch { last, symbols: newest.symbols + symbols, at: now, ..*newest };
+            return;
+        }
+        frame.batches.rotate_right(1);
+        frame.batches[0] = Batch { block, first, last, symbols, at: now };
+    }
+
+    /// The viewer lacks `missing` symbols of a block, `wanted` are to be sent: plans those that are not on their way. How many
+    /// that is.
+    pub(super) fn plan(&mut self, id: u64, block: u8, wanted: u16, seen: Seen, until: Timestamp) -> u16 {
+        let Some(frame) = self.sent(id) else { return 0 };
+        let symbols = wanted.saturating_sub(frame.under_way(block, seen));
+        let key = frame.key;
+        let same = |pending: &Pending| pending.id == id && pending.block == block;
+        if let Some(pending) = self.pending.iter_mut().find(|pending| same(pending)) {
+            pending.symbols = symbols;
+            pending.until = until;
+        } else if symbols > 0 && self.pending.len() < PENDING_REPAIRS_MAX {
+            // Key frames first, then the oldest: whatever comes later needs them.
+            let place = self.pending.partition_point(|other| (!other.key, other.id) <= (!key, id));
+            self.pending.insert(place, Pending { id, key, block, symbols, until });
+        }
+        symbols
+    }
+
+    /// What to send again next. What would come too late is dropped.
+    pub(super) fn next(&mut self, now: Timestamp) -> Option<Pending> {
+        self.pending.retain(|pending| pending.symbols > 0 && now <= pending.until);
+        self.pending.front().copied()
+    }
+
+    /// `symbols` of a block left.
+    pub(super) fn done(&mut self, id: u64, block: u8, symbols: u16) {
+        if let Some(pending) = self.pending.iter_mut().find(|pending| pending.id == id && pending.block == block) {
+            pending.symbols = pending.symbols.saturating_sub(symbols);
+        }
+        self.pending.retain(|pending| pending.symbols > 0);
+    }
+
+    /// Whether anything is to be sent again.
+    pub(super) fn is_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Frames before `key` are of no use any more.
+    pub(super) fn forget_before(&mut self, key: u64) {
+        self.pending.retain(|pending| pending.id >= key);
+    }
+
+    /// Nothing is to be sent again.
+    pub(super) fn clear(&mut self) {
+        self.pending.clear();
+        self.frames.clear();
+    }
+}
+
+/// How many rounds of repair fit behind one that arrives `one_way` from now: each takes a round trip and what it takes to
+/// notice a loss.
+pub(super) fn rounds_left(time_left: Duration, one_way: Duration, rtt: Duration) -> u8 {
+    let behind = time_left.saturating_sub(one_way);
+    let round = rtt + ROUND_OVERHEAD;
+    u8::try_from(behind.as_micros() / round.as_micros().max(1)).unwrap_or(u8::MAX)
+}
+
+/// Time that a round of repair takes besides the round trip: to notice, to ask and to send.
+const ROUND_OVERHEAD: Duration = Duration::from_millis(5);
