@@ -25,7 +25,7 @@ mod wishes;
 pub use client::{Client, ClientConfig};
 pub use events::{AccessUnit, ClientEvent, ClientStats, EndReason, LostReason, TimeoutReason};
 pub use first_buffer::SortTrigger;
-pub use slot::Repaired;
 pub use outcome::{Abandoned, ReceiverStats};
 pub use session::StreamConfig;
+pub use slot::Repaired;
 pub use state::{ClientInput, ClientState};

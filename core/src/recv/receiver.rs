@@ -263,7 +263,7 @@ impl Receiver {
             Some(candidate) if overdue || now >= self.display_deadline(now, candidate, pace) => {
                 Verdict::GiveUp(Abandoned::Overtaken)
             }
-            None if !disposable && self.stuck.is_none() && now >= self.hopeless_at(now, head, pace) => Verdict::Stuck,
+            None if overdue && !disposable && self.is_hopeless(now, head, pace) => Verdict::Stuck,
             _ => Verdict::Wait,
         }
     }
@@ -359,12 +359,17 @@ impl Receiver {
         capture.unwrap_or_else(|| first_known(entry).saturating_sub(one_way)) + budget
     }
 
+    fn is_hopeless(&self, now: Timestamp, head: &Entry, pace: &Pace<'_>) -> bool {
+        self.stuck.is_none() && now >= self.hopeless_at(now, head, pace)
+    }
+
     /// When a way around the frame should be asked for, as repair has failed or would cost more.
     fn hopeless_at(&self, now: Timestamp, head: &Entry, pace: &Pace<'_>) -> Timestamp {
         let rtt = pace.clock.rtt().unwrap_or(RTT_INITIAL);
         let known = first_known(head) + pace.tolerance.max(REORDER_TOLERANCE_MAX);
         let behind = self.sorted.end() - self.sorted.next();
-        if self.sorted.is_at_start() || pace.frame_interval * u32::try_from(behind).unwrap_or(u32::MAX) > OUTAGE_PERIOD {
+        if self.sorted.is_at_start() || pace.frame_interval * u32::try_from(behind).unwrap_or(u32::MAX) > OUTAGE_PERIOD
+        {
             return known;
         }
         known.max(self.display_deadline(now, head, pace) + rtt * 2)

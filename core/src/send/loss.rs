@@ -58,7 +58,8 @@ impl Loss {
     /// Parts per million of the packets that are lost.
     pub(super) fn ppm(&self) -> u32 {
         let Period { packets, lost, .. } = self.both();
-        let recent = if self.running.packets >= PRIOR_PACKETS { ppm(self.running.lost, self.running.packets) } else { 0 };
+        let recent =
+            if self.running.packets >= PRIOR_PACKETS { ppm(self.running.lost, self.running.packets) } else { 0 };
         ppm(lost, packets).max(recent)
     }
 

@@ -56,6 +56,11 @@ impl Rate {
         Self(bytes as u64 * 1_000_000 / micros(period))
     }
 
+    /// This rate times `part / whole`.
+    pub(super) fn times(self, part: u16, whole: u16) -> Self {
+        Self(self.0 * u64::from(part) / u64::from(whole.max(1)))
+    }
+
     fn time_for(self, bytes: usize) -> Duration {
         Duration::from_micros(bytes as u64 * 1_000_000 / self.0.max(1))
     }

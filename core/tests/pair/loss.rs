@@ -4,41 +4,60 @@ use core::cell::Cell;
 use core::time::Duration;
 use std::rc::Rc;
 
-use nalcast_core::limits;
 use nalcast_core::send::ServerConfig;
 use nalcast_core::wire::control::{Control, Wish};
 
-use crate::world::look::{DELAY, FRAME, MS, asks_to_recover, lose_media, messages, released, say, up, wanted};
+use crate::world::look::{
+    DELAY, FRAME, MS, asks_for_more, asks_to_recover, is_media, lose_frames, lose_media, messages, released, say, up,
+    wanted,
+};
 use crate::world::{Kind, World, server_config};
 
 #[test]
-fn a_lost_fragment_is_noticed_within_the_tolerance_and_a_key_frame_mends_it() {
+fn a_lost_fragment_is_asked_for_within_the_tolerance_and_sent_again() {
     let mut world = up();
     lose_media(&mut world, |number, _| number == 1);
     let sent = world.now;
-    let broken = world.feed(Kind::Delta, 5_000);
+    world.feed(Kind::Delta, 5_000);
     world.run(30 * MS);
-    let asked = world.log.iter().find(|datagram| asks_to_recover(datagram)).expect("RECOVER").sent;
+    let asked = world.log.iter().find(|datagram| asks_for_more(datagram)).expect("NEED").sent;
     // One way, pacing, and the tolerance of an eighth of the round trip.
     assert!(asked - sent <= DELAY + 10 * MS + 2 * DELAY / 8 + MS, "{:?}", asked - sent);
-    world.run(50 * MS);
+    world.run(2 * DELAY);
+    assert_eq!(released(&world, 0), [1, 2]);
+    world.play(20, FRAME, |_| (Kind::Delta, 1_000));
+    world.run(100 * MS);
+    assert_eq!((released(&world, 0).len(), wanted(&world)), (22, 0));
+    assert!(!world.log.iter().any(asks_to_recover), "nothing was given up");
+    assert!(!world.log.iter().any(|datagram| datagram.sent > sent + 200 * MS && asks_for_more(datagram)));
+}
+
+#[test]
+fn what_repair_does_not_bring_in_time_a_key_frame_mends() {
+    let mut world = up();
+    let sent = world.now;
+    lose_frames(&mut world, 2..=2);
+    let broken = world.feed(Kind::Delta, 5_000);
+    world.play(12, FRAME, |_| (Kind::Delta, 1_000));
+    assert_eq!((broken, released(&world, 0)), (2, vec![1]));
+    let asked = world.log.iter().find(|datagram| asks_to_recover(datagram)).expect("RECOVER").sent;
+    let budget = world.viewers[0].client.stats().budget;
+    assert!((budget..budget + 4 * DELAY + 20 * MS).contains(&(asked - sent)), "{:?}, {budget:?}", asked - sent);
     assert_eq!(wanted(&world), 1);
-    world.feed(Kind::Delta, 5_000);
     let key = world.feed(Kind::Key, 20_000);
     world.run(300 * MS);
     assert_eq!(released(&world, 0), [1, key]);
     let mended = world.now;
     world.play(20, FRAME, |_| (Kind::Delta, 1_000));
     world.run(100 * MS);
-    assert_eq!(released(&world, 0).len(), 22);
-    assert_eq!((wanted(&world), broken), (1, 2));
+    assert_eq!((released(&world, 0).len(), wanted(&world)), (22, 1));
     assert!(!world.log.iter().any(|datagram| datagram.sent > mended && asks_to_recover(datagram)));
 }
 
 #[test]
 fn a_lost_disposable_frame_costs_nothing_but_itself() {
     let mut world = up();
-    lose_media(&mut world, |number, _| number == 3);
+    lose_frames(&mut world, 5..=5);
     world.play(10, FRAME, |i| if i == 3 { (Kind::Disposable, 900) } else { (Kind::Delta, 900) });
     world.run(300 * MS);
     assert_eq!(released(&world, 0), (1..=11).filter(|id| *id != 5).collect::<Vec<_>>());
@@ -46,36 +65,32 @@ fn a_lost_disposable_frame_costs_nothing_but_itself() {
 }
 
 #[test]
-fn a_heartbeat_reveals_that_the_last_frame_or_its_tail_was_lost() {
+fn the_last_frame_arrives_whatever_of_it_was_lost() {
     for first_lost in [0, 2] {
         let mut world = up();
-        lose_media(&mut world, move |number, _| number >= first_lost);
+        let sent = world.now;
+        lose_media(&mut world, move |number, _| number < 6 && number >= first_lost);
         world.feed(Kind::Delta, 4_000);
-        world.run(limits::HEARTBEAT_PERIOD - 100 * MS);
-        assert_eq!(wanted(&world), 0);
-        world.fate = Box::new(|_| vec![Duration::ZERO]);
-        world.run(200 * MS);
-        assert_eq!(wanted(&world), 1, "from fragment {first_lost} on");
-        let key = world.feed(Kind::Key, 5_000);
-        world.run(100 * MS);
-        assert_eq!(released(&world, 0), [1, key]);
+        world.run(1_000 * MS);
+        assert_eq!((released(&world, 0), wanted(&world)), (vec![1, 2], 0), "from fragment {first_lost} on");
+        let media = world.log.iter().filter(|datagram| is_media(datagram) && datagram.sent >= sent).count();
+        assert!(media < 25, "{media}: what is known to be there is not repeated");
     }
 }
 
 #[test]
-fn a_lost_first_key_frame_is_asked_for_again() {
-    let mut world = World::new(server_config(), DELAY);
-    world.join();
-    world.run(200 * MS);
-    lose_media(&mut world, |_, _| true);
-    world.feed(Kind::Key, 5_000);
-    world.fate = Box::new(|_| vec![Duration::ZERO]);
-    world.server_events.clear();
-    world.run(limits::HEARTBEAT_PERIOD + 200 * MS);
-    assert_eq!(wanted(&world), 1);
-    let key = world.feed(Kind::Key, 5_000);
-    world.run(100 * MS);
-    assert_eq!(released(&world, 0), [key]);
+fn a_lost_first_key_frame_is_sent_again() {
+    for answers_key_requests in [true, false] {
+        let mut world = World::new(ServerConfig { answers_key_requests, ..server_config() }, DELAY);
+        world.join();
+        world.run(200 * MS);
+        lose_media(&mut world, |number, _| number < 8);
+        world.feed(Kind::Key, 5_000);
+        world.run(50 * MS);
+        world.play(4, FRAME, |_| (Kind::Delta, 1_000));
+        world.run(300 * MS);
+        assert_eq!(released(&world, 0), [1, 2, 3, 4, 5]);
+    }
 }
 
 #[test]
@@ -88,10 +103,8 @@ fn thirty_two_cries_for_help_become_one_request() {
     world.feed(Kind::Key, 5_000);
     world.run(300 * MS);
     world.server_events.clear();
-    lose_media(&mut world, |_, _| true);
-    world.feed(Kind::Delta, 900);
-    world.fate = Box::new(|_| vec![Duration::ZERO]);
-    world.play(8, FRAME, |_| (Kind::Delta, 900));
+    lose_frames(&mut world, 2..=2);
+    world.play(12, FRAME, |_| (Kind::Delta, 900));
     assert_eq!(wanted(&world), 1);
     let cries = world.log.iter().filter(|datagram| asks_to_recover(datagram));
     assert!(cries.map(|datagram| datagram.viewer).collect::<std::collections::BTreeSet<_>>().len() == 32);
@@ -105,8 +118,9 @@ fn thirty_two_cries_for_help_become_one_request() {
 fn a_second_loss_soon_after_the_first_is_mended_as_fast() {
     let mut world = up();
     for round in 1..=3 {
-        lose_media(&mut world, |number, _| number == 0);
-        world.play(4, FRAME, |_| (Kind::Delta, 900));
+        let first = world.source.units() + 1;
+        lose_frames(&mut world, first..=first);
+        world.play(12, FRAME, |_| (Kind::Delta, 900));
         world.run(30 * MS);
         assert_eq!(wanted(&world), round, "round {round}");
         world.feed(Kind::Key, 5_000);
@@ -126,7 +140,7 @@ fn a_viewer_that_is_always_stuck_costs_the_others_few_key_frames() {
 #[test]
 fn a_viewer_that_is_always_too_slow_costs_the_others_few_key_frames() {
     let mut world = up();
-    let slow = Wish { sequence: 1, paused: false, kbps_max: 300, temporal_id_max: 3, budget_ms: 100 };
+    let slow = Wish { sequence: 100, paused: false, kbps_max: 300, temporal_id_max: 3, budget_ms: 100 };
     say(&mut world, 0, true, &Control::Wish(slow));
     world.run(100 * MS);
     twenty_seconds_of_answered_requests(&mut world);
@@ -153,7 +167,7 @@ fn what_a_file_lost_is_given_up_at_the_repair_deadline() {
     world.feed(Kind::Key, 5_000);
     world.join();
     world.run(300 * MS);
-    lose_media(&mut world, |number, _| number == 0);
+    lose_frames(&mut world, 2..=2);
     world.feed(Kind::Delta, 4_000);
     let expired = |world: &World| {
         let [_, _, _, expired, ..] = world.viewers[0].client.stats().receiver.frames_abandoned;
@@ -170,7 +184,7 @@ fn what_a_file_lost_is_given_up_at_the_repair_deadline() {
 fn withheld_frames_are_told_until_the_viewer_has_heard() {
     let mut world = up();
     // The viewer wants little: much of what is made has to be left out.
-    let wish = Control::Wish(Wish { sequence: 1, paused: false, kbps_max: 400, temporal_id_max: 3, budget_ms: 100 });
+    let wish = Control::Wish(Wish { sequence: 100, paused: false, kbps_max: 400, temporal_id_max: 3, budget_ms: 100 });
     say(&mut world, 0, true, &wish);
     world.run(100 * MS);
     let skips = Rc::new(Cell::new(0));

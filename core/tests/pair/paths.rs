@@ -94,7 +94,7 @@ fn a_frame_that_is_under_way_when_the_path_shrinks_is_cut_anew() {
     let mut world = over_a_wide_path(5_000);
     // At the viewer's word so slowly that the next frame takes a second.
     let wish = nalcast_core::wire::control::Wish {
-        sequence: 1,
+        sequence: 100,
         paused: false,
         kbps_max: 800,
         temporal_id_max: 3,
@@ -112,7 +112,6 @@ fn a_frame_that_is_under_way_when_the_path_shrinks_is_cut_anew() {
     assert_eq!(released(&world, 0), [1, 2]);
     assert_eq!(world.viewers[0].client.stats().receiver.fragments_contradicting, 0);
     assert!(largest_media(&world, since) > 1300, "what was lost in the hole");
-    assert_eq!(wanted(&world), 1, "no key frame but the first");
 }
 
 #[test]

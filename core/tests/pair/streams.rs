@@ -134,16 +134,17 @@ fn a_paused_viewer_costs_nothing_and_gets_its_picture_when_it_resumes() {
     let mut world = up();
     let wish =
         |sequence, paused| Control::Wish(Wish { sequence, paused, kbps_max: 0, temporal_id_max: 3, budget_ms: 0 });
-    say(&mut world, 0, true, &wish(1, true));
+    say(&mut world, 0, true, &wish(100, true));
     world.run(50 * MS);
     let paused_at = world.now;
     world.play(60, FRAME, |i| (if i == 30 { Kind::Key } else { Kind::Delta }, 400));
     assert_eq!((wanted(&world), released(&world, 0).len()), (0, 1));
     let media = |datagram: &&crate::world::Datagram| crate::world::look::is_media(datagram);
     assert_eq!(world.log.iter().filter(media).filter(|datagram| datagram.sent > paused_at).count(), 0);
-    say(&mut world, 0, true, &wish(2, false));
+    say(&mut world, 0, true, &wish(101, false));
     world.run(100 * MS);
-    let heard = world.log.iter().flat_map(messages).filter(|message| matches!(message, Control::WishHeard(_))).count();
+    let heard =
+        world.log.iter().flat_map(messages).filter(|message| matches!(message, Control::WishHeard(100..))).count();
     assert_eq!(heard, 2);
     assert_eq!(wanted(&world), 1, "a chain longer than it is worth");
     let key = world.feed(Kind::Key, 5_000);

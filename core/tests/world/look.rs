@@ -1,12 +1,15 @@
 //! What a run shows, and the worlds that tests begin with.
 
+use core::ops::RangeInclusive;
 use core::time::Duration;
 
 use nalcast_core::recv::{ClientEvent, LostReason};
 use nalcast_core::seal::{Channel, Direction};
 use nalcast_core::send::ServerEvent;
+use nalcast_core::wire::Reader;
 use nalcast_core::wire::control::{Control, Messages};
 use nalcast_core::wire::feedback::Feedback;
+use nalcast_core::wire::media::FragmentHeader;
 use nalcast_core::wire::sealed::{TO_SERVER_BYTES, TO_VIEWER_BYTES};
 
 use super::PlainSeal;
@@ -67,6 +70,28 @@ pub(crate) fn asks_to_recover(datagram: &Datagram) -> bool {
     messages(datagram).iter().any(|message| {
         matches!(message, Control::Feedback(body) if Feedback::parse(body).is_ok_and(|report| report.recover.is_some()))
     })
+}
+
+/// Whether a datagram asks for symbols of frames.
+pub(crate) fn asks_for_more(datagram: &Datagram) -> bool {
+    messages(datagram).iter().any(|message| {
+        let Control::Feedback(body) = message else { return false };
+        Feedback::parse(body).is_ok_and(|report| report.needs.iter().next().is_some())
+    })
+}
+
+/// The frame that a media datagram is of, low bits.
+pub(crate) fn frame_of(datagram: &Datagram) -> Option<u16> {
+    let text = plaintext(datagram).filter(|_| is_media(datagram))?;
+    FragmentHeader::read(&mut Reader::new(text)).ok().map(|header| header.frame_id_low)
+}
+
+/// From now on nothing of these frames arrives, however often it is sent.
+pub(crate) fn lose_frames(world: &mut World, frames: RangeInclusive<u64>) {
+    world.fate = Box::new(move |datagram| {
+        let lost = frame_of(datagram).is_some_and(|id| frames.contains(&id.into()));
+        if lost { vec![] } else { vec![Duration::ZERO] }
+    });
 }
 
 /// Loses the first media datagrams that `which` holds for, given the datagram and its number among the media.

@@ -281,11 +281,12 @@ impl Slot {
     /// Everything is here, be it as rows: whether it makes a frame.
     fn finish(&mut self, at: Timestamp, decoder: &mut Decoder) -> bool {
         let segment = self.segment.unwrap_or_default();
+        // How long the last fragment was, a row does not tell; the frame's header does.
+        let last_len = if self.has(self.count - 1) { self.last_len } else { segment };
         if self.lowest_missing < self.count && !self.decode(segment, decoder) {
             return false;
         }
         let mut bytes = core::mem::take(&mut self.bytes);
-        let last_len = if self.has(self.count - 1) { self.last_len } else { segment };
         bytes.truncate(segment * usize::from(self.count - 1) + last_len);
         self.row_bytes = Vec::new();
         let mut reader = Reader::new(&bytes);
@@ -304,7 +305,8 @@ impl Slot {
 
     fn decode(&mut self, segment: usize, decoder: &mut Decoder) -> bool {
         let Self { bytes, have, rows, row_bytes, count, .. } = self;
-        let rows = || rows.iter().zip(row_bytes.chunks_exact(segment.max(1))).map(|(row, bytes)| Symbol { row: *row, bytes });
+        let rows =
+            || rows.iter().zip(row_bytes.chunks_exact(segment.max(1))).map(|(row, bytes)| Symbol { row: *row, bytes });
         decoder.decode(*count, segment, bytes, have, rows)
     }
 }
@@ -437,7 +439,11 @@ mod tests {
         place(&mut slot, &fragment(&parts, 2));
         assert_eq!(lost(&slot, 8), [(0, 1)]);
         slot.expect_tail(at(9));
-        assert_eq!((lost(&slot, 13), lost(&slot, 14)), (vec![(0, 1)], vec![(0, 4)]), "a newer frame came: the tail too");
+        assert_eq!(
+            (lost(&slot, 13), lost(&slot, 14)),
+            (vec![(0, 1)], vec![(0, 4)]),
+            "a newer frame came: the tail too"
+        );
     }
 
     #[test]

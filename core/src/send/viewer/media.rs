@@ -42,6 +42,14 @@ struct Burst {
     symbols: u16,
 }
 
+/// A frame as the pacer sees it: rows go along within the time that is the frame's.
+#[derive(Clone, Copy)]
+struct Load {
+    frame_len: usize,
+    fragments: u16,
+    rows: u16,
+}
+
 impl Burst {
     const EMPTY: Self = Self { len: 0, segment_size: None, packets: None, symbols: 0 };
 
@@ -62,7 +70,8 @@ impl<S: Seal> Viewer<S> {
     }
 
     pub(super) fn tail_due(&self) -> Option<Timestamp> {
-        let idle = self.state == ViewerState::Live && self.queue.is_empty() && !self.repairs.is_pending();
+        let waits = self.queue.is_empty() && !self.repairs.is_pending() && !self.wishes.is_paused();
+        let idle = self.state == ViewerState::Live && waits;
         self.tail.filter(|_| idle).map(|tail| tail.next)
     }
 
@@ -80,7 +89,7 @@ impl<S: Seal> Viewer<S> {
         }
         loop {
             let pending = self.repairs.next(now)?;
-            if let Some(frame) = stream.buffer.get(pending.id) {
+            if let Some(frame) = stream.buffer.get(pending.id).filter(|_| self.repairs.sent(pending.id).is_some()) {
                 return self.write_rows(now, stream, frame, pending, buf);
             }
             self.repairs.done(pending.id, pending.block, pending.symbols);
@@ -134,7 +143,8 @@ impl<S: Seal> Viewer<S> {
         self.credit.spend(now, burst.len as u64);
         self.traffic.repair_bytes += burst.len as u64;
         self.traffic.repair_packets += u64::from(burst.symbols);
-        self.finish(now, stream, frame.len(), &burst)
+        let load = Load { frame_len: frame.len(), fragments: cut.count, rows: 0 };
+        self.finish(now, stream, load, &burst)
     }
 
     /// The frame whose turn it is, and the rows that go along.
@@ -169,7 +179,8 @@ impl<S: Seal> Viewer<S> {
             }
         }
         let packets = burst.packets?;
-        let (finished, key, frame_len) = (queued.is_sent(cut), queued.frame.key, queued.frame.len());
+        let (finished, key) = (queued.is_sent(cut), queued.frame.key);
+        let load = Load { frame_len: queued.frame.len(), fragments: cut.count, rows: queued.rows };
         self.repairs.left(now, id, None, packets, burst.symbols);
         self.traffic.parity_bytes += parity_bytes;
         self.traffic.parity_packets += parity_packets;
@@ -178,7 +189,7 @@ impl<S: Seal> Viewer<S> {
         if finished {
             self.finish_frame(now, id, key);
         }
-        self.finish(now, stream, frame_len, &burst)
+        self.finish(now, stream, load, &burst)
     }
 
     /// How the frame in front is cut. When it begins to leave, that is decided, and how many rows go along.
@@ -189,11 +200,11 @@ impl<S: Seal> Viewer<S> {
         if queued.next > 0 {
             return Some(cut);
         }
-        let (id, key) = (queued.frame.id, queued.frame.key);
+        let (id, key, len) = (queued.frame.id, queued.frame.key, queued.frame.len());
         self.credit.follow(now, stream.source_rate());
         let rows = self.parity_rows(now, stream, id, key, cut);
         self.queue.front_mut()?.rows = rows;
-        self.repairs.begin(id, key, cut);
+        self.repairs.begin(id, key, len, cut);
         Some(cut)
     }
 
@@ -226,11 +237,12 @@ impl<S: Seal> Viewer<S> {
         self.tail = Some(Tail { id, number: self.sent.newest(), since: now, next: now + pause, pause });
     }
 
-    fn finish(&mut self, now: Timestamp, stream: &Stream, frame_len: usize, burst: &Burst) -> Option<Transmit> {
+    fn finish(&mut self, now: Timestamp, stream: &Stream, load: Load, burst: &Burst) -> Option<Transmit> {
         if burst.len == 0 {
             return None;
         }
-        let rate = self.wishes.limit(self.pacer.rate(frame_len, stream.source_rate(), stream.frame_interval()));
+        let rate = self.pacer.rate(load.frame_len, stream.source_rate(), stream.frame_interval());
+        let rate = self.wishes.limit(rate.times(load.fragments + load.rows, load.fragments));
         self.pacer.sent(now, burst.len, rate);
         let segment_size = burst.segment_size.filter(|size| *size < burst.len);
         Some(Transmit { destination: self.address, len: burst.len, segment_size })

@@ -297,7 +297,7 @@ impl<S: Seal> Viewer<S> {
         if self.last_decoded.is_some() {
             self.skips.heard(frame_id_full(newest_frame, report.waiting_for));
         }
-        if self.state == ViewerState::Live {
+        if self.state == ViewerState::Live && !self.wishes.is_paused() {
             let seen = Seen { largest, sent_after: now.saturating_sub(self.sent.rtt().report_due()) };
             report.needs.iter().for_each(|need| self.hear_need(now, need, seen, stream));
             self.watch_start(now, seen);
@@ -314,14 +314,15 @@ impl<S: Seal> Viewer<S> {
         let unsent = self.queue.front().filter(|queued| queued.frame.id == id).map_or(0, Queued::unsent);
         let Some(sent) = self.repairs.sent(id) else { return };
         let layout = Layout::new(sent.cut.count);
+        let whole = need.missing == WHOLE_FRAME || sent.is_cut_anew();
         let rounds = rounds_left(left, one_way, rtt);
-        // A request that comes too late for its own frame's display is asked for another one's sake.
+        // A request that comes too late for its own frame's display is made for another one's sake.
         let until = now + left.saturating_sub(one_way).max(REPAIR_LATENESS);
-        let blocks = if need.missing == WHOLE_FRAME { 0..layout.blocks() } else { need.block..need.block.saturating_add(1) };
+        let unsent = unsent.div_ceil(layout.blocks().into());
+        let blocks = if whole { 0..layout.blocks() } else { need.block..need.block.saturating_add(1) };
         for block in blocks.filter(|block| *block < layout.blocks()) {
-            let unsent = unsent.div_ceil(layout.blocks().into());
-            let missing = u16::from(need.missing).min(layout.size_of(block)).saturating_sub(unsent);
-            let missing = if need.missing == WHOLE_FRAME { layout.size_of(block).saturating_sub(unsent) } else { missing };
+            let asked = if whole { u16::MAX } else { need.missing.into() };
+            let missing = asked.min(layout.size_of(block)).saturating_sub(unsent);
             if missing > 0 {
                 let extra = extra_rows(self.sent.loss().ppm(), rounds, missing);
                 self.repairs.plan(id, block, missing + extra, seen, until);
@@ -366,6 +367,7 @@ impl<S: Seal> Viewer<S> {
     fn recut(&mut self) {
         let segment_max = self.mtu.get() - self.channel.overhead() - FRAGMENT_HEADER_BYTES;
         self.queue.recut(segment_max);
+        self.repairs.recut(segment_max);
     }
 
     // --- Where the viewer is -----------------------------------------------------------------------------

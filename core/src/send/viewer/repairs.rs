@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 const BATCHES_MAX: usize = 4;
 
 /// Packets of a frame that left together.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Batch {
     /// Of one block; of all alike if none.
     block: Option<u8>,
@@ -25,12 +25,17 @@ struct Batch {
     at: Timestamp,
 }
 
+impl Batch {
+    const NONE: Self = Self { block: None, first: 0, last: 0, symbols: 0, at: Timestamp::ZERO };
+}
+
 /// A frame that was sent, in part at least.
 #[derive(Debug)]
 pub(super) struct SentFrame {
     pub(super) id: u64,
     pub(super) cut: Cut,
     pub(super) key: bool,
+    len: usize,
     /// The next row that was never sent.
     next_row: u16,
     batches: [Batch; BATCHES_MAX],
@@ -63,8 +68,8 @@ pub(super) struct Repairs {
 }
 
 impl SentFrame {
-    fn new(id: u64, key: bool, cut: Cut) -> Self {
-        Self { id, cut, key, next_row: 0, batches: [Batch::default(); BATCHES_MAX] }
+    const fn new(id: u64, key: bool, len: usize, cut: Cut) -> Self {
+        Self { id, cut, key, len, next_row: 0, batches: [Batch::NONE; BATCHES_MAX] }
     }
 
     pub(super) fn blocks(&self) -> u8 {
@@ -99,6 +104,11 @@ impl SentFrame {
         u16::try_from(unseen.sum::<u64>()).unwrap_or(u16::MAX)
     }
 
+    /// Whether nothing of it has left in this cut.
+    pub(super) fn is_cut_anew(&self) -> bool {
+        self.first_packets().is_none()
+    }
+
     /// The packet numbers of what was sent first.
     pub(super) fn first_packets(&self) -> Option<(u64, u64, Timestamp)> {
         self.batches.iter().rfind(|batch| batch.symbols > 0).map(|batch| (batch.first, batch.last, batch.at))
@@ -117,20 +127,31 @@ impl Repairs {
         self.frames.iter()
     }
 
-    /// A frame begins to leave, or to leave once more in a finer cut.
-    pub(super) fn begin(&mut self, id: u64, key: bool, cut: Cut) -> &mut SentFrame {
-        if self.frames.back().is_some_and(|newest| newest.id == id && newest.cut != cut) {
-            self.frames.pop_back();
-        }
-        let known = self.frames.back().is_some_and(|newest| newest.id >= id);
-        if !known {
-            if self.frames.len() >= REPAIRABLE_FRAMES_MAX {
-                self.frames.pop_front();
+    /// A frame of `len` bytes begins to leave, or to leave once more in a finer cut.
+    pub(super) fn begin(&mut self, id: u64, key: bool, len: usize, cut: Cut) {
+        let new = SentFrame::new(id, key, len, cut);
+        match self.frames.back_mut() {
+            Some(newest) if newest.id == id => {
+                if newest.cut != cut {
+                    *newest = new;
+                }
             }
-            self.frames.push_back(SentFrame::new(id, key, cut));
+            _ => {
+                if self.frames.len() >= REPAIRABLE_FRAMES_MAX {
+                    self.frames.pop_front();
+                }
+                self.frames.push_back(new);
+            }
         }
-        let last = self.frames.len() - 1;
-        &mut self.frames[last]
+    }
+
+    /// Symbols may have at most `segment_max` bytes from now on. Whoever lacks something of a frame in larger ones gets all
+    /// of it anew.
+    pub(super) fn recut(&mut self, segment_max: usize) {
+        for frame in self.frames.iter_mut().filter(|frame| frame.cut.segment > segment_max) {
+            *frame = SentFrame::new(frame.id, frame.key, frame.len, Cut::new(frame.len, segment_max));
+            self.pending.retain(|pending| pending.id != frame.id);
+        }
     }
 
     /// Packets `first..=last` carried `symbols` symbols of frame `id`.
@@ -181,11 +202,6 @@ impl Repairs {
     /// Whether anything is to be sent again.
     pub(super) fn is_pending(&self) -> bool {
         !self.pending.is_empty()
-    }
-
-    /// Frames before `key` are of no use any more.
-    pub(super) fn forget_before(&mut self, key: u64) {
-        self.pending.retain(|pending| pending.id >= key);
     }
 
     /// Nothing is to be sent again.
