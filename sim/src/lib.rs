@@ -15,6 +15,8 @@ pub mod plain;
 mod plan;
 pub mod report;
 pub mod scenario;
+#[cfg(feature = "cli")]
+pub mod scorecard;
 pub mod source;
 pub mod trace;
 mod viewer;

@@ -1,0 +1,98 @@
+//! The bars: what each row is demanded of, and whether it clears it.
+
+use core::fmt;
+
+use serde::Serialize;
+
+use super::figures::{Figures, OVERHEAD_WEIGHT};
+use super::grid::{Kind, Reference};
+use super::quantile::{mean_at_least, poisson_999};
+use super::rows::{Demand, Row};
+
+/// Share of the least possible cost that a policy may have where losses are independent.
+const DISTANCE_MAX: f64 = 1.10;
+/// Share of the best fixed policy's cost that a policy may have where losses come in bursts.
+const DISTANCE_OF_BURSTS_MAX: f64 = 1.25;
+/// Share of the misses of the best policy, before chance.
+const MISSES_MAX: f64 = 1.25;
+/// Frames of more fragments than this have no bar for their distance.
+const FRAGMENTS_MAX: u16 = 20;
+
+/// How a bar was met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Verdict {
+    /// Cleared.
+    Pass,
+    /// Missed.
+    Fail,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pass => "pass",
+            Self::Fail => "FAIL",
+        })
+    }
+}
+
+/// One demand.
+#[derive(Clone, Debug, Serialize)]
+pub struct Bar {
+    /// What is demanded.
+    pub what: &'static str,
+    /// What was measured; as favourable as chance allows in 95 cases of a hundred where misses are few.
+    pub measured: f64,
+    /// What is allowed.
+    pub allowed: f64,
+    /// Whether it was met.
+    pub verdict: Verdict,
+}
+
+impl Bar {
+    fn at_most(what: &'static str, measured: f64, allowed: f64) -> Self {
+        let verdict = if measured <= allowed { Verdict::Pass } else { Verdict::Fail };
+        Self { what, measured, allowed, verdict }
+    }
+}
+
+impl Reference {
+    /// The cost of `figures` over that of the reference.
+    #[must_use]
+    pub fn distance(&self, figures: &Figures) -> f64 {
+        figures.cost / self.cost
+    }
+}
+
+/// The least that the cost may be in truth: a few misses more or less are chance.
+fn least_cost(figures: &Figures) -> f64 {
+    mean_at_least(figures.missed) / figures.frames.max(1) as f64 + OVERHEAD_WEIGHT * figures.extra_rows
+}
+
+pub(super) fn judge(row: &Row, figures: &Figures, reference: Option<&Reference>) -> Vec<Bar> {
+    let mut bars = Vec::new();
+    if let Some(reference) = reference {
+        let distance = least_cost(figures) / reference.cost;
+        match reference.kind {
+            Kind::Programme => {
+                if row.fragments <= FRAGMENTS_MAX {
+                    bars.push(Bar::at_most("distance", distance, DISTANCE_MAX));
+                }
+                let expected = MISSES_MAX * reference.miss * figures.frames as f64;
+                bars.push(Bar::at_most("misses", figures.missed as f64, poisson_999(expected) as f64));
+            }
+            Kind::Grid => bars.push(Bar::at_most("distance", distance, DISTANCE_OF_BURSTS_MAX)),
+        }
+    }
+    let [parity, repairs] = figures.redundant_when_settled.map(|count| count as f64);
+    match row.demand {
+        Demand::None => {}
+        Demand::Untouched => {
+            bars.push(Bar::at_most("repairs", repairs, 0.0));
+            bars.push(Bar::at_most("parity", parity, 0.0));
+            bars.push(Bar::at_most("held back, ms", figures.held_ms, 0.0));
+        }
+        Demand::NoRepair => bars.push(Bar::at_most("repairs", repairs, 0.0)),
+    }
+    bars
+}
