@@ -59,6 +59,7 @@ struct Cell<'a> {
     /// When the run is over, once the source is at its end.
     over: Option<Timestamp>,
     tally: Tally,
+    rng: Rng,
 }
 
 impl<'a> Cell<'a> {
@@ -80,12 +81,11 @@ impl<'a> Cell<'a> {
             viewers_max: 1,
             pairing: false,
         };
-        let client = ClientConfig { server: SERVER, budget: Some(budget), code: None };
         Self {
             row,
             now: Timestamp::ZERO,
             server: Server::new(server, Plain, bytes(1), Timestamp::ZERO + SERVER_AHEAD),
-            client: Client::new(client, Plain, bytes(2), Timestamp::ZERO + VIEWER_AHEAD),
+            client: viewer(budget, bytes(2), Timestamp::ZERO),
             down: Link::new(row.down.clone(), rng.fork(3).next_u64()),
             up: Link::new(row.up.clone(), rng.fork(4).next_u64()),
             source: SyntheticSource::new(rng.fork(5).next_u64(), row.source()),
@@ -93,6 +93,7 @@ impl<'a> Cell<'a> {
             changes: row.changes.iter().cloned().collect(),
             over: None,
             tally: Tally::new(budget),
+            rng,
         }
     }
 
@@ -229,12 +230,24 @@ impl<'a> Cell<'a> {
         while let Some(event) = self.client.poll_event() {
             match event {
                 ClientEvent::AccessUnit(unit) => self.tally.released(self.now, unit.frame_id),
+                ClientEvent::Ended(_) => self.restart_viewer(),
                 ClientEvent::Connected
                 | ClientEvent::Lost { .. }
                 | ClientEvent::Config(_)
-                | ClientEvent::Abandoned { .. }
-                | ClientEvent::Ended(_) => {}
+                | ClientEvent::Abandoned { .. } => {}
             }
         }
     }
+
+    /// A viewer that gave up is started again, as its user would; its first datagram leaves when it is next looked at.
+    fn restart_viewer(&mut self) {
+        let mut seed = [0; 32];
+        self.rng.fill(&mut seed);
+        self.client = viewer(self.tally.budget(), seed, self.now);
+    }
+}
+
+fn viewer(budget: Duration, seed: [u8; 32], now: Timestamp) -> Client<Plain> {
+    let config = ClientConfig { server: SERVER, budget: Some(budget), code: None };
+    Client::new(config, Plain, seed, now + VIEWER_AHEAD)
 }

@@ -17,8 +17,10 @@ const HEIGHT: u32 = 460;
 const LEFT: i32 = 84;
 const FRAME_WIDTH: i32 = 3;
 const RIGHT: i32 = LEFT + FRAME_WIDTH * FRAMES as i32;
-const LATENCY: (i32, i32) = (96, 312);
-const ROWS: (i32, i32) = (344, 404);
+const LATENCY: (i32, i32) = (100, 310);
+const ROWS: (i32, i32) = (352, 404);
+/// How far below the axis that stands which has no latency.
+const NEVER_BELOW: i32 = 14;
 /// A latency of more budgets than this is drawn at the edge.
 const BUDGETS_MAX: f64 = 2.0;
 
@@ -135,7 +137,7 @@ impl Picture<'_, '_> {
         self.bold(name, (LEFT, 24), 18, INK)?;
         let latency = |at: usize| figures.latency_ms[at].map_or_else(|| "never".to_owned(), |ms| format!("{ms:.0} ms"));
         let summary = format!(
-            "{:.2} % in time, {:.2} % usable, half within {}, 99 % within {}, {:.1} % overhead over {} frames; path: {path}",
+            "{:.2} % in time, {:.2} % usable; median {}, p99 {}; overhead {:.1} %; {} frames; path: {path}",
             figures.in_time_percent,
             figures.usable_percent,
             latency(0),
@@ -144,15 +146,10 @@ impl Picture<'_, '_> {
             figures.frames,
         );
         self.text(&summary, (LEFT, 48), 13, FAINT, HPos::Left)?;
-        let mut x = LEFT;
-        let keys: [(&str, Outcome, i32); 3] = [
-            ("shown in time", Outcome::Shown, 118),
-            ("released late", Outcome::Late, 112),
-            ("never released", Outcome::Never, 0),
-        ];
-        for (text, outcome, width) in keys {
-            self.mark(outcome, (x + 4, 74))?;
-            self.text(text, (x + 14, 74), 13, outcome.color(), HPos::Left)?;
+        let mut x = RIGHT - 350;
+        for (outcome, width) in [(Outcome::Shown, 124), (Outcome::Late, 118), (Outcome::Never, 0)] {
+            self.mark(outcome, (x + 4, 24))?;
+            self.text(outcome.name(), (x + 14, 24), 13, outcome.color(), HPos::Left)?;
             x += width;
         }
         Ok(())
@@ -163,7 +160,7 @@ impl Picture<'_, '_> {
         match outcome {
             Outcome::Shown => self.root.draw(&Circle::new(at, 2, color.filled())),
             Outcome::Late => self.root.draw(&TriangleMarker::new(at, 4, color.filled())),
-            Outcome::Never => self.root.draw(&Cross::new(at, 3, color.stroke_width(1))),
+            Outcome::Never => self.area((at.0 - 1, at.1 - 5), (at.0 + 1, at.1 + 5), color),
         }
     }
 
@@ -194,13 +191,14 @@ impl Picture<'_, '_> {
             (LEFT..RIGHT).step_by(9).try_for_each(|x| self.line((x, y), (x + 5, y), FAINT, 1))?;
             self.text(&format!("{text}, {millis:.0} ms"), (RIGHT + 8, y), 12, INK, HPos::Left)?;
         }
+        self.text("never", (LEFT - 8, bottom + NEVER_BELOW), 12, FAINT, HPos::Right)?;
         let mut clipped = 0;
         for (i, moment) in self.score.timeline.iter().enumerate() {
             let outcome = Outcome::of(moment);
             let millis = moment.latency_ms.unwrap_or(0.0);
             clipped += u32::from(millis > self.top_ms);
             // What never came has no latency: it stands below the axis.
-            let y = if outcome == Outcome::Never { bottom + 9 } else { self.y(millis.min(self.top_ms)) };
+            let y = if outcome == Outcome::Never { bottom + NEVER_BELOW } else { self.y(millis.min(self.top_ms)) };
             self.mark(outcome, (self.x(i) + FRAME_WIDTH / 2, y))?;
         }
         if clipped > 0 {
@@ -255,6 +253,14 @@ impl Outcome {
             (None, _) => Self::Never,
             (Some(_), true) => Self::Shown,
             (Some(_), false) => Self::Late,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Shown => "shown in time",
+            Self::Late => "released late",
+            Self::Never => "never released",
         }
     }
 
