@@ -8,6 +8,7 @@ pub mod fuzzing;
 pub mod http_events;
 #[cfg(feature = "shells")]
 pub mod impaired;
+pub mod limits;
 pub mod link;
 #[cfg(feature = "shells")]
 pub mod outer;

@@ -1,0 +1,3 @@
+//! The limits against published and simulated figures, and the core's tables against the limits.
+
+mod published;
