@@ -4,10 +4,11 @@ use core::fmt;
 
 use serde::Serialize;
 
-use super::figures::{Figures, OVERHEAD_WEIGHT};
-use super::grid::{Kind, Reference};
+use super::figures::Figures;
 use super::quantile::{mean_at_least, poisson_999};
+use super::reference::{Kind, Reference};
 use super::rows::{Demand, Row};
+use crate::limits::dynamic::OVERHEAD_PRICE;
 
 /// Share of the least possible cost that a policy may have where losses are independent.
 const DISTANCE_MAX: f64 = 1.10;
@@ -56,17 +57,9 @@ impl Bar {
     }
 }
 
-impl Reference {
-    /// The cost of `figures` over that of the reference.
-    #[must_use]
-    pub fn distance(&self, figures: &Figures) -> f64 {
-        figures.cost / self.cost
-    }
-}
-
 /// The least that the cost may be in truth: a few misses more or less are chance.
 fn least_cost(figures: &Figures) -> f64 {
-    mean_at_least(figures.missed) / figures.frames.max(1) as f64 + OVERHEAD_WEIGHT * figures.extra_rows
+    mean_at_least(figures.missed) / figures.frames.max(1) as f64 + OVERHEAD_PRICE * figures.extra_rows
 }
 
 pub(super) fn judge(row: &Row, figures: &Figures, reference: Option<&Reference>) -> Vec<Bar> {

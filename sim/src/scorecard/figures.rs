@@ -6,10 +6,8 @@ use serde::Serialize;
 
 use super::rows::{FPS, Row};
 use super::tally::{Frame, Tally};
+use crate::limits::dynamic::OVERHEAD_PRICE;
 
-/// What a byte of redundancy is held to be worth: a frame's own bytes once more weigh as much as this share of a frame
-/// that is missed.
-pub(super) const OVERHEAD_WEIGHT: f64 = 1e-3;
 /// A picture that stands for this much longer than a frame lasts is seen to stand.
 const FREEZE: Duration = Duration::from_millis(100);
 
@@ -73,7 +71,7 @@ impl Figures {
             reports_kbps: if count == 0 { 0.0 } else { tally.bytes.reports as f64 * 8e-3 / seconds },
             extra_rows,
             redundant_when_settled: [tally.parity_settled, tally.repairs_settled],
-            cost: ratio(missed, count) + OVERHEAD_WEIGHT * extra_rows,
+            cost: ratio(missed, count) + OVERHEAD_PRICE * extra_rows,
         }
     }
 }

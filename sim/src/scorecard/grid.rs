@@ -1,5 +1,4 @@
-//! What a row is held against: for losses in bursts the best of the policies that stay as they are, found by trying them
-//! all on an abstract path.
+//! The best of the policies that stay as they are, found by trying them all on an abstract path.
 //!
 //! The abstract path knows no pacing and no clocks: a frame's rows leave at once, a request arrives a round trip and
 //! [`DETECTION`] after them unless it is lost, then again each [`REQUEST_PERIOD`].
@@ -9,18 +8,14 @@ use core::time::Duration;
 use std::collections::BinaryHeap;
 
 use nalcast_core::{Rng, Timestamp};
-use serde::Serialize;
 
-use super::figures::OVERHEAD_WEIGHT;
-use super::rows::{FPS, Group, Row};
+use super::reference::{DETECTION, Kind, ROUNDS_MAX, Reference};
+use super::rows::{FPS, Row};
+use crate::limits::dynamic::OVERHEAD_PRICE;
 use crate::link::Loss;
 
-/// Time that it takes to notice a loss and to answer a request, beyond the round trip.
-const DETECTION: Duration = Duration::from_millis(5);
 /// How often a request is repeated.
 const REQUEST_PERIOD: Duration = Duration::from_millis(10);
-/// Rounds of repair at most, as the sender's.
-const ROUNDS_MAX: u32 = 6;
 /// Frames on which each policy is tried.
 const TRY_FRAMES: u64 = 10_000;
 /// Frames on which the best one is measured anew, lest it be the luckiest.
@@ -29,28 +24,6 @@ const PROOF_FRAMES: u64 = 400_000;
 const FIRST_MAX: u32 = 10;
 /// Rows beyond what is missing that go with the last repair, at most.
 const BOOST_MAX: u32 = 6;
-
-/// Where a reference comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Kind {
-    /// The dynamic programme over rounds: nothing can be better.
-    Programme,
-    /// The best fixed policy that a search found.
-    Grid,
-}
-
-/// What a row is held against.
-#[derive(Clone, Debug, Serialize)]
-pub struct Reference {
-    /// Where it comes from.
-    pub kind: Kind,
-    /// Its cost, by the same measure as [`Figures::cost`](super::Figures::cost).
-    pub cost: f64,
-    /// Of that, the frames missed.
-    pub miss: f64,
-    /// What it does.
-    pub policy: String,
-}
 
 /// A policy that never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,15 +36,8 @@ struct Policy {
     spread: Duration,
 }
 
-/// The reference of a row, if it has one.
-pub(super) fn reference(row: &Row) -> Option<Reference> {
-    match row.group {
-        Group::Independent | Group::Faults => None,
-        Group::Bursts | Group::Presets => Some(best(row)),
-    }
-}
-
-fn best(row: &Row) -> Reference {
+/// The best fixed policy for the path and the budget of `row`.
+pub(super) fn best(row: &Row) -> Reference {
     let spreads = [0, 5, 15, 33].map(Duration::from_millis);
     let spreads = spreads.into_iter().filter(|spread| *spread < row.spare);
     let policies = spreads.flat_map(|spread| {
@@ -82,7 +48,7 @@ fn best(row: &Row) -> Reference {
     let mut found: Option<(f64, Policy)> = None;
     for policy in policies {
         let (miss, extra) = try_out(row, policy, TRY_FRAMES, 1);
-        let cost = miss + OVERHEAD_WEIGHT * extra;
+        let cost = miss + OVERHEAD_PRICE * extra;
         if found.is_none_or(|(least, _)| cost < least) {
             found = Some((cost, policy));
         }
@@ -92,7 +58,7 @@ fn best(row: &Row) -> Reference {
     let Policy { first, boost, spread } = policy;
     Reference {
         kind: Kind::Grid,
-        cost: miss + OVERHEAD_WEIGHT * extra,
+        cost: miss + OVERHEAD_PRICE * extra,
         miss,
         policy: format!("{first} rows first, {} ms later, {boost} more in the last repair", spread.as_millis()),
     }

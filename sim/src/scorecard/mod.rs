@@ -13,6 +13,7 @@ mod figures;
 mod grid;
 mod markdown;
 mod quantile;
+mod reference;
 mod rows;
 mod tally;
 mod timeline;
@@ -24,8 +25,8 @@ use serde::Serialize;
 
 pub use bars::{Bar, Verdict};
 pub use figures::Figures;
-pub use grid::{Kind, Reference};
 pub use markdown::markdown;
+pub use reference::{Kind, Reference};
 pub use rows::{Demand, Group, Row, full, quick};
 pub use timeline::{Moment, draw};
 
@@ -71,7 +72,7 @@ pub fn score(row: &Row) -> Score {
     let floor = cell::floor(row);
     let tally = cell::run(row, floor + row.spare);
     let figures = Figures::new(row, floor, &tally);
-    let reference = grid::reference(row);
+    let reference = reference::reference(row);
     let bars = bars::judge(row, &figures, reference.as_ref());
     Score {
         name: row.name.clone(),
