@@ -1,8 +1,8 @@
 //! Measures what loss costs a viewer over a table of impaired paths, and holds it against what is possible.
 
+use core::num::NonZeroUsize;
 use std::fs;
 use std::io::{self, Write};
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;

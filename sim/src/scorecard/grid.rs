@@ -185,28 +185,40 @@ impl<'a> AbstractPath<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::erasure::TwoState;
+    use crate::link::LossModel;
     use crate::scorecard::rows::full;
 
     fn row(name: &str) -> Row {
         full().into_iter().find(|row| row.name == name).unwrap()
     }
 
-    /// Without a request in time a fixed number of rows is all there is, and what becomes of those is known exactly:
-    /// a forward recursion over the channel's two states gives these shares of ten fragments that are not made whole.
+    /// Without a request in time a fixed number of rows is all there is, and what becomes of those is known exactly.
     #[test]
     fn parity_alone_misses_as_often_as_the_two_states_say() {
-        for (name, first, exact) in [
-            ("runs of 2, 1 %, RTT 50, B 50", 0, 0.0536),
-            ("runs of 2, 1 %, RTT 50, B 50", 2, 0.0141),
-            ("runs of 2, 4.8 %, RTT 50, B 50", 4, 0.0231),
-            ("lossy states, 7.4 %, RTT 50, B 50", 2, 0.0570),
-            ("runs of 10, 2 %, RTT 50, B 50", 1, 0.0341),
+        for (name, first) in [
+            ("runs of 2, 1 %, RTT 50, B 50", 0),
+            ("runs of 2, 1 %, RTT 50, B 50", 2),
+            ("runs of 2, 4.8 %, RTT 50, B 50", 4),
+            ("lossy states, 7.4 %, RTT 50, B 50", 2),
+            ("runs of 10, 2 %, RTT 50, B 50", 1),
         ] {
-            let policy = Policy { first, boost: 0, spread: Duration::ZERO };
-            let (miss, extra) = try_out(&row(name), policy, 100_000, 7);
+            let row = row(name);
+            let exact = two_state(&row.down.loss).block_failure(10, first);
+            let policy = Policy { first: first as u32, boost: 0, spread: Duration::ZERO };
+            let (miss, extra) = try_out(&row, policy, 100_000, 7);
             assert!((miss / exact - 1.0).abs() < 0.06, "{name}, {first} rows: {miss} and not {exact}");
-            assert!((extra - f64::from(first) / 10.0).abs() < 1e-9);
+            assert!((extra - first as f64 / 10.0).abs() < 1e-9);
         }
+    }
+
+    fn two_state(loss: &LossModel) -> TwoState {
+        let LossModel::BurstByPacket { good_to_bad_ppm, bad_to_good_ppm, loss_good_ppm, loss_bad_ppm } = loss else {
+            panic!("{loss} has no two states");
+        };
+        let [to_bad, to_good, loss_good, loss_bad] =
+            [good_to_bad_ppm, bad_to_good_ppm, loss_good_ppm, loss_bad_ppm].map(|ppm| f64::from(*ppm) / 1e6);
+        TwoState { to_bad, to_good, loss_good, loss_bad }
     }
 
     #[test]
