@@ -89,3 +89,73 @@ pub(super) fn judge(row: &Row, figures: &Figures, reference: Option<&Reference>)
     }
     bars
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scorecard::rows::full;
+
+    fn row(name: &str) -> Row {
+        full().into_iter().find(|row| row.name == name).unwrap()
+    }
+
+    fn figures(frames: u64, missed: u64, extra_rows: f64) -> Figures {
+        Figures {
+            frames,
+            missed,
+            in_time_percent: 0.0,
+            usable_percent: 0.0,
+            latency_ms: [None; 4],
+            held_ms: 0.0,
+            freeze_seconds: 0.0,
+            seconds: 0.0,
+            overhead_percent: 0.0,
+            parity_percent: 0.0,
+            repair_percent: 0.0,
+            reports_kbps: 0.0,
+            extra_rows,
+            redundant_when_settled: [0; 2],
+            cost: missed as f64 / frames as f64 + OVERHEAD_PRICE * extra_rows,
+        }
+    }
+
+    fn check(name: &str, kind: Kind, figures: &Figures, expected: &[(&str, Verdict)]) {
+        let reference = Reference { kind, cost: 2e-4, miss: 1e-4, policy: String::new() };
+        let bars = judge(&row(name), figures, Some(&reference));
+        let verdicts: Vec<_> = bars.iter().map(|bar| (bar.what, bar.verdict)).collect();
+        assert_eq!(verdicts, expected, "{bars:?}");
+    }
+
+    #[test]
+    fn distances_and_misses_have_their_bars() {
+        use Verdict::{Fail, Pass};
+        let cell = "loss 1 %, RTT 50, B 100, k 10";
+        for (figures, distance, misses) in [
+            (figures(100_000, 0, 0.21), Pass, Pass),
+            (figures(100_000, 0, 0.23), Fail, Pass),
+            // Twelve and a half are expected at most, and chance makes 25 of them once in a thousand times.
+            (figures(100_000, 24, 0.05), Pass, Pass),
+            (figures(100_000, 30, 0.05), Fail, Fail),
+            (figures(1_000, 2, 0.0), Fail, Pass),
+        ] {
+            check(cell, Kind::Programme, &figures, &[("distance", distance), ("misses", misses)]);
+        }
+        check("wifi", Kind::Grid, &figures(100_000, 0, 0.24), &[("distance", Pass)]);
+        check("wifi", Kind::Grid, &figures(100_000, 0, 0.26), &[("distance", Fail)]);
+    }
+
+    #[test]
+    fn a_path_without_loss_may_cost_nothing() {
+        let verdicts = |name, figures: &Figures| -> Vec<_> {
+            judge(&row(name), figures, None).iter().map(|bar| (bar.what, bar.verdict == Verdict::Pass)).collect()
+        };
+        let nothing = figures(100, 0, 0.0);
+        let much = Figures { redundant_when_settled: [1, 1], held_ms: 0.1, ..nothing.clone() };
+        let whats = ["repairs", "parity", "held back, ms"];
+        assert_eq!(verdicts("clean, RTT 50, B 300", &nothing), whats.map(|what| (what, true)));
+        assert_eq!(verdicts("clean, RTT 50, B 300", &much), whats.map(|what| (what, false)));
+        assert_eq!(verdicts("reordering +-15 ms", &nothing), [("repairs", true)]);
+        assert_eq!(verdicts("reordering +-15 ms", &much), [("repairs", false)]);
+        assert_eq!(verdicts("blackout 1 s", &much), []);
+    }
+}
