@@ -1,5 +1,5 @@
 # Two commands do all their own set-up: `make demo` and `make test`.
-.PHONY: help demo test sim fuzz bench http-load clean
+.PHONY: help demo test sim scorecard fuzz bench http-load clean
 .DEFAULT_GOAL := help
 
 SEED ?= 1
@@ -18,6 +18,9 @@ test: ## every check: format, lints, documentation, tests, fuzz corpus, real soc
 
 sim: ## simulate a swarm of SEEDS scenarios, from SEED on
 	cargo run --release --locked -p sim -- --seed $(SEED) --seeds $(SEEDS)
+
+scorecard: ## measure what loss costs a viewer, over a table of impaired paths
+	cargo run --release --locked -p sim --bin scorecard
 
 fuzz: ## fuzz every target for FUZZ_SECONDS each, with a nightly compiler
 	@scripts/fuzz

@@ -8,6 +8,7 @@ pub mod fuzzing;
 pub mod http_events;
 #[cfg(feature = "shells")]
 pub mod impaired;
+pub mod limits;
 pub mod link;
 #[cfg(feature = "shells")]
 pub mod outer;
@@ -15,6 +16,8 @@ pub mod plain;
 mod plan;
 pub mod report;
 pub mod scenario;
+#[cfg(feature = "cli")]
+pub mod scorecard;
 pub mod source;
 pub mod trace;
 mod viewer;

@@ -8,7 +8,7 @@ use super::config::LossModel;
 
 /// A loss model and the state it is in.
 #[derive(Debug)]
-pub(super) struct Loss {
+pub(crate) struct Loss {
     model: LossModel,
     bad: bool,
     /// When the state changes next, for bursts by time.
@@ -19,7 +19,7 @@ pub(super) struct Loss {
 }
 
 impl Loss {
-    pub(super) fn new(model: LossModel, sojourns: Rng) -> Self {
+    pub(crate) fn new(model: LossModel, sojourns: Rng) -> Self {
         let mut loss = Self { model: LossModel::None, bad: false, change_at: Timestamp::ZERO, seen: 0, sojourns };
         loss.set_model(Timestamp::ZERO, &model);
         loss
@@ -39,7 +39,7 @@ impl Loss {
     }
 
     /// Whether the datagram that leaves the queue at `now` is lost; `dice` are its own.
-    pub(super) fn loses(&mut self, now: Timestamp, mut dice: Rng) -> bool {
+    pub(crate) fn loses(&mut self, now: Timestamp, mut dice: Rng) -> bool {
         let number = self.seen;
         self.seen += 1;
         match &self.model {

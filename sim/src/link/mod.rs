@@ -22,7 +22,7 @@ use nalcast_core::{Rng, Timestamp};
 
 pub use config::{LinkConfig, LossModel, PPM};
 
-use loss::Loss;
+pub(crate) use loss::Loss;
 use path::Path;
 use queue::Bottleneck;
 
