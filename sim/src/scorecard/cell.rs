@@ -28,6 +28,8 @@ const MISSES_ENOUGH: u64 = 400;
 const LOOK_FRAMES: u64 = 500;
 /// Time that what is under way gets to arrive, beyond the budget, once the source is at its end.
 const SETTLE: Duration = Duration::from_millis(2_500);
+/// When a viewer must have come in, however often it had to be started.
+const NOBODY_BY: Timestamp = Timestamp::from_millis(120_000);
 /// Events at one moment at most: more is a loop.
 const EVENTS_AT_ONCE_MAX: u32 = 100_000;
 
@@ -107,6 +109,7 @@ impl<'a> Cell<'a> {
             }
             at_once = if next > self.now { 0 } else { at_once + 1 };
             assert!(at_once < EVENTS_AT_ONCE_MAX, "{}: time stands still at {next}", self.row.name);
+            assert!(self.began.is_some() || next < NOBODY_BY, "{}: nobody came by {next}", self.row.name);
             self.now = self.now.max(next);
             self.step();
         }

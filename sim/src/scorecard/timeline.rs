@@ -137,7 +137,7 @@ impl Picture<'_, '_> {
         self.bold(name, (LEFT, 24), 18, INK)?;
         let latency = |at: usize| figures.latency_ms[at].map_or_else(|| "never".to_owned(), |ms| format!("{ms:.0} ms"));
         let summary = format!(
-            "{:.2} % in time, {:.2} % usable; median {}, p99 {}; overhead {:.1} %; {} frames; path: {path}",
+            "{:.2} % in time, {:.2} % usable; median {}, p99 {}; overhead {:.1} %; {} frames",
             figures.in_time_percent,
             figures.usable_percent,
             latency(0),
@@ -145,7 +145,8 @@ impl Picture<'_, '_> {
             figures.overhead_percent,
             figures.frames,
         );
-        self.text(&summary, (LEFT, 48), 13, FAINT, HPos::Left)?;
+        self.text(&summary, (LEFT, 46), 13, INK, HPos::Left)?;
+        self.text(&format!("path: {path}"), (LEFT, 65), 12, FAINT, HPos::Left)?;
         let mut x = RIGHT - 350;
         for (outcome, width) in [(Outcome::Shown, 124), (Outcome::Late, 118), (Outcome::Never, 0)] {
             self.mark(outcome, (x + 4, 24))?;
