@@ -1,10 +1,10 @@
 //! The field GF(2^8) with the polynomial x^8 + x^4 + x^3 + x^2 + 1 (0x11d), in which 2 generates all but zero.
 //!
-//! A sum is the exclusive or. Products of single elements go over logarithms; [`super::kernel`] multiplies
-//! whole fragments.
+//! A sum is the exclusive or. Products of single elements go over logarithms; whole fragments are multiplied
+//! by [`super::kernel`].
 
 /// The polynomial without its highest term: what x^8 is equal to.
-pub(super) const REDUCTION: u8 = 0x1d;
+const REDUCTION: u8 = 0x1d;
 
 /// Elements other than zero: the length of the generator's cycle.
 const ORDER: usize = 255;
@@ -49,6 +49,19 @@ pub(super) fn divide(a: u8, b: u8) -> u8 {
     if a == 0 || b == 0 { 0 } else { POWERS[logarithm(a) + ORDER - logarithm(b)] }
 }
 
+/// The product one bit after the other, for tables that are made by the compiler.
+pub(super) const fn product_of_definition(a: u8, b: u8) -> u8 {
+    let (mut product, mut double, mut rest) = (0, a, b);
+    while rest != 0 {
+        if rest & 1 == 1 {
+            product ^= double;
+        }
+        double = times_two(double);
+        rest >>= 1;
+    }
+    product
+}
+
 /// At most 254.
 fn logarithm(a: u8) -> usize {
     usize::from(LOGARITHMS[usize::from(a)])
@@ -74,6 +87,7 @@ mod tests {
         for a in 0..=255 {
             for b in 0..=255 {
                 assert_eq!(multiply(a, b), slow(a, b), "{a} x {b}");
+                assert_eq!(product_of_definition(a, b), slow(a, b), "{a} x {b}");
             }
         }
     }
