@@ -4,8 +4,8 @@
 
 extern crate alloc;
 
-pub mod handshake;
 pub mod fec;
+pub mod handshake;
 pub mod http;
 pub mod limits;
 pub mod nal;
