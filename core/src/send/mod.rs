@@ -15,6 +15,7 @@ mod pacer;
 mod packetizer;
 mod pairing;
 mod queue;
+pub mod redundancy;
 mod schedule;
 mod seen;
 mod sent;
