@@ -119,7 +119,7 @@ impl Rows {
 /// The chance that none of `tries` repeats of a request comes, each of which is lost with `loss_ppm`, in millionths.
 #[must_use]
 pub fn request_loss_ppm(loss_ppm: u32, tries: u32) -> u32 {
-    (power(from_ppm(loss_ppm), tries) * 1_000_000 / ONE) as u32
+    ((power(from_ppm(loss_ppm), tries) * 1_000_000 + ONE / 2) / ONE) as u32
 }
 
 #[cfg(test)]
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn requests_that_are_repeated() {
         for (loss, tries, lost) in
-            [(200_000, 0, 1_000_000), (200_000, 1, 199_999), (200_000, 2, 39_999), (0, 1, 0), (u32::MAX, 3, 1_000_000)]
+            [(200_000, 0, 1_000_000), (200_000, 1, 200_000), (200_000, 2, 40_000), (0, 1, 0), (u32::MAX, 3, 1_000_000)]
         {
             assert_eq!(request_loss_ppm(loss, tries), lost, "{loss} {tries}");
         }
