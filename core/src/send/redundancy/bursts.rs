@@ -48,11 +48,11 @@ impl Path {
     fn new(loss_ppm: u32, mean_burst_hundredths: u32) -> Self {
         let bad = from_ppm(loss_ppm.min(LOSS_PPM_MAX));
         let mean = u128::from(mean_burst_hundredths.clamp(100, MEAN_BURST_HUNDREDTHS_MAX));
-        let to_good = (100 * ONE / mean).min(ONE - bad);
+        let to_good = 100 * ONE / mean;
         Self { bad, to_bad: div(mul(to_good, bad), ONE - bad), to_good }
     }
 
-    /// As every `steps`-th row sees it.
+    /// As every `steps`-th row sees it. Bursts that are shorter than those of independent losses become those.
     fn every(&self, steps: u32) -> Self {
         let moved = ONE - power(ONE.saturating_sub(self.to_bad + self.to_good), steps);
         Self { bad: self.bad, to_bad: mul(self.bad, moved), to_good: mul(ONE - self.bad, moved) }

@@ -40,7 +40,7 @@ pub struct Round {
 impl Round {
     /// Rows to send beyond those needed. None on a path without loss; at most as many as a code block has.
     ///
-    /// The cost, beyond the frame's own rows, is within a fiftieth of the least possible.
+    /// The cost, beyond the frame's own rows, is within a fortieth of the least possible under the same caps.
     #[must_use]
     pub fn extra_rows(&self) -> u16 {
         let rounds = usize::from(self.rounds_left).min(ROUNDS_MAX);
