@@ -35,6 +35,12 @@ pub const FRAME_HEADER_BYTES_MAX: usize = 16;
 pub const FRAME_ID_MAX: u64 = 1 << 62;
 /// Fragments of one frame: the wire's 12 bits.
 pub const FRAGMENTS_PER_FRAME_MAX: usize = 4096;
+/// Fragments that are coded together: the columns of the code's matrix, which has as many rows.
+pub const CODE_BLOCK_FRAGMENTS_MAX: usize = 128;
+/// Parity rows in a hundred fragments that go out with a frame at most, beyond the two that any frame may have.
+pub const PARITY_PERCENT_MAX: usize = 60;
+/// Rounds of repair that are planned for, behind the first transmission.
+pub const ROUNDS_MAX: usize = 6;
 /// Largest set of parameter sets (VPS, SPS and PPS together, with start codes) that CONFIG carries.
 pub const PARAMETER_SETS_BYTES_MAX: usize = 1024;
 

@@ -16,7 +16,7 @@ mod pacer;
 mod packetizer;
 mod pairing;
 mod queue;
-mod redundancy;
+pub mod redundancy;
 mod schedule;
 mod seen;
 mod sent;

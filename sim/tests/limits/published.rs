@@ -11,8 +11,8 @@ fn check(what: &str, written: &str, computed: f64) {
     let (number, unit) = written.strip_suffix('%').map_or((written, 1.0), |number| (number, 0.01));
     let (digits, exponent) = number.split_once('e').unwrap_or((number, "0"));
     let decimals = digits.split_once('.').map_or(0, |(_, decimals)| decimals.len() as i32);
-    let last = 10f64.powi(exponent.parse::<i32>().unwrap() - decimals) * unit;
-    let value = number.parse::<f64>().unwrap() * unit;
+    let last = 10f64.powi(exponent.parse::<i32>().expect("an exponent") - decimals) * unit;
+    let value = number.parse::<f64>().expect("a number") * unit;
     assert!((computed - value).abs() <= 0.51 * last, "{what}: computed {computed:.4e}, written {written}");
 }
 

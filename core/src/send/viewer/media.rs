@@ -9,7 +9,7 @@ use crate::limits::{BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX, HEARTBEAT_PERIOD, P
 use crate::seal::Seal;
 use crate::send::frame_buffer::Frame;
 use crate::send::packetizer::{Cut, Mark};
-use crate::send::redundancy::extra_rows;
+use crate::send::redundancy::{rows_for_bursts, rows_max};
 use crate::send::state::ViewerState;
 use crate::send::stream::Stream;
 use crate::time::Timestamp;
@@ -33,6 +33,12 @@ const TAIL_QUICK_PERIOD: Duration = Duration::from_secs(2);
 const TAIL_SLOW_PAUSE: Duration = Duration::from_secs(1);
 /// A viewer that did not say how late it shows frames.
 const BUDGET_USUAL: Duration = Duration::from_millis(150);
+
+/// Chance of a miss that rows against bursts aim at.
+const MISS_PPM: u32 = 1_000;
+const MISS_PPM_KEY: u32 = 500;
+/// Losses that are independent of each other look like bursts of this length, in hundredths.
+const BURST_HUNDREDTHS_ALONE: u32 = 150;
 
 /// A burst of one frame's packets being written.
 struct Burst {
@@ -219,8 +225,14 @@ impl<S: Seal> Viewer<S> {
         let rounds = if self.last_decoded.is_some() { rounds_left(left, one_way, rtt) } else { 0 };
         let blocks = u16::from(Layout::new(cut.count).blocks());
         let size = cut.count.div_ceil(blocks);
+        let alone = self.extra_rows(rounds, size, cut.count);
+        let (loss, burst) = (self.sent.loss().ppm(), self.sent.loss().burst_hundredths());
+        // Rows that leave with the frame are no help against bursts that take most of it.
+        let in_bursts = rounds == 0 && burst > BURST_HUNDREDTHS_ALONE && burst < u32::from(size) * 50;
+        let target = if key { MISS_PPM_KEY } else { MISS_PPM };
+        let rows = if in_bursts { alone.max(rows_for_bursts(size, loss, burst, target)) } else { alone };
         let floor = u16::from(key && rounds == 0);
-        let rows = extra_rows(self.sent.loss().ppm(), rounds, size).min((size / 2).max(2)).max(floor) * blocks;
+        let rows = rows.min(rows_max(size)).max(floor) * blocks;
         let affordable = self.credit.get(now) / (cut.segment as u64).max(1);
         rows.min(u16::try_from(affordable).unwrap_or(u16::MAX))
     }

@@ -20,7 +20,7 @@ use roaming::Roaming;
 use super::frame_buffer::Frame;
 use super::pacer::Pacer;
 use super::queue::{Offered, Queue, Queued};
-use super::redundancy::extra_rows;
+use super::redundancy::{Round, request_loss_ppm, rows_max};
 use super::sent::{Packet, SentPackets};
 use super::skips::Skips;
 use super::state::{ViewerInput, ViewerState};
@@ -48,6 +48,9 @@ const KEY_FRAME_EFFECT_PERIOD: Duration = Duration::from_millis(50);
 
 /// A repair waits for its turn for so long even if it was asked for in the last moment.
 const REPAIR_LATENESS: Duration = Duration::from_millis(10);
+
+/// How often a viewer asks in time for a round: what is new is said twice.
+const REQUESTS_PER_ROUND: u32 = 2;
 
 /// Names one subscription as long as the server runs; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -313,7 +316,8 @@ impl<S: Seal> Viewer<S> {
         let left = (SLACK_UNIT * need.slack.into()).saturating_sub(one_way);
         let unsent = self.queue.front().filter(|queued| queued.frame.id == id).map_or(0, Queued::unsent);
         let Some(sent) = self.repairs.sent(id) else { return };
-        let layout = Layout::new(sent.cut.count);
+        let count = sent.cut.count;
+        let layout = Layout::new(count);
         let whole = need.missing == WHOLE_FRAME || sent.is_cut_anew();
         let rounds = rounds_left(left, one_way, rtt);
         // A request that comes too late for its own frame's display is made for another one's sake.
@@ -324,10 +328,18 @@ impl<S: Seal> Viewer<S> {
             let asked = if whole { u16::MAX } else { need.missing.into() };
             let missing = asked.min(layout.size_of(block)).saturating_sub(unsent);
             if missing > 0 {
-                let extra = extra_rows(self.sent.loss().ppm(), rounds, missing);
+                let extra = self.extra_rows(rounds, missing, count);
                 self.repairs.plan(id, block, missing + extra, seen, until);
             }
         }
+    }
+
+    /// How many more than `needed` symbols of a frame are worth sending, if `rounds` of repair fit behind these.
+    fn extra_rows(&self, rounds: u8, needed: u16, frame_fragments: u16) -> u16 {
+        let loss_ppm = self.sent.loss().ppm();
+        let extra_max = rows_max(frame_fragments);
+        let request_loss_ppm = request_loss_ppm(loss_ppm, REQUESTS_PER_ROUND);
+        Round { loss_ppm, request_loss_ppm, rounds_left: rounds, needed, frame_fragments, extra_max }.extra_rows()
     }
 
     /// Of the first frame that a viewer gets all may be lost: it cannot ask for what it knows nothing of.
@@ -336,18 +348,19 @@ impl<S: Seal> Viewer<S> {
             return;
         }
         let Some(first) = self.repairs.frames().find(|frame| frame.key) else { return };
-        let (id, layout) = (first.id, Layout::new(first.cut.count));
+        let (id, count) = (first.id, first.cut.count);
+        let layout = Layout::new(count);
         let Some((from, to, at)) = first.first_packets() else { return };
         if seen.largest < to && at > seen.sent_after {
             return;
         }
         let came = self.sent.received_among(from, to);
-        let missing = u64::from(first.cut.count).saturating_sub(came).div_ceil(layout.blocks().into());
+        let missing = u64::from(count).saturating_sub(came).div_ceil(layout.blocks().into());
         let until = now + REPAIR_LATENESS * 4;
         for block in 0..layout.blocks() {
             let missing = u16::try_from(missing).unwrap_or(u16::MAX).min(layout.size_of(block));
             if missing > 0 {
-                let extra = extra_rows(self.sent.loss().ppm(), 0, missing);
+                let extra = self.extra_rows(0, missing, count);
                 self.repairs.plan(id, block, missing + extra, seen, until);
             }
         }
