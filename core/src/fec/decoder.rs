@@ -117,9 +117,10 @@ impl Decoder {
     /// matrix, neither of which is zero.
     fn solve(&mut self, block: Block, bytes: &mut [u8]) {
         let Self { kernel, missing, rows, coefficients } = self;
-        let entries = |row: &u16| missing.iter().map(|index| block.layout.entry(*row, *index));
         coefficients.clear();
-        coefficients.extend(rows.iter().flat_map(entries));
+        for row in rows.iter() {
+            coefficients.extend(missing.iter().map(|index| block.layout.entry(*row, *index)));
+        }
         let size = missing.len();
         for (pivot, pivot_place) in (0..).zip(missing.iter()) {
             let inverse = divide(1, coefficient(coefficients, size, pivot, pivot));
@@ -157,7 +158,8 @@ impl Block {
         rows.filter(move |symbol| {
             let bit = 1_u128.checked_shl(self.layout.row_in_block(symbol.row).into()).unwrap_or_default();
             let is_new = bit & !seen != 0;
-            let is_useful = is_new && self.layout.block_of(symbol.row) == self.number && symbol.bytes.len() == self.segment;
+            let is_useful =
+                is_new && self.layout.block_of(symbol.row) == self.number && symbol.bytes.len() == self.segment;
             seen |= if is_useful { bit } else { 0 };
             is_useful
         })

@@ -134,6 +134,8 @@ impl<S: Simd> Multiplier<S> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
     use crate::fec::field::multiply;
 

@@ -50,7 +50,10 @@ fn a_frame_whose_sizes_disagree_is_refused() {
     let held = || Held::without(&fragments, &[0, 1, 2], rows.clone());
     let mut cases: Vec<(&str, Held)> = Vec::new();
     cases.push(("no fragments", Held { count: 0, bytes: Vec::new(), ..held() }));
-    cases.push(("too many", Held { count: 4097, segment: 24, bytes: vec![0; 4097 * 24], have: vec![0; 65], rows: rows.clone() }));
+    cases.push((
+        "too many",
+        Held { count: 4097, segment: 24, bytes: vec![0; 4097 * 24], have: vec![0; 65], rows: rows.clone() },
+    ));
     cases.push(("more than bytes", Held { count: 151, ..held() }));
     cases.push(("fewer than bytes", Held { count: 149, ..held() }));
     cases.push(("longer ones", Held { segment: 25, ..held() }));
@@ -91,7 +94,8 @@ fn random_calls_break_nothing() {
         let segment = rng.below(9) as usize;
         let surplus = if rng.chance_ppm(200_000) { rng.below(3) as usize } else { 1 };
         let mut bytes = vec![0; (usize::from(count) * segment + surplus).saturating_sub(1)];
-        let mut have: Vec<u64> = (0..usize::from(count).div_ceil(64)).map(|_| rng.next_u64() | rng.next_u64()).collect();
+        let mut have: Vec<u64> =
+            (0..usize::from(count).div_ceil(64)).map(|_| rng.next_u64() | rng.next_u64()).collect();
         let row = |rng: &mut Rng| {
             let len = if rng.chance_ppm(50_000) { rng.below(9) as usize } else { segment };
             (rng.below(400) as u16, vec![rng.next_u64() as u8; len])

@@ -51,7 +51,7 @@ fn pieces_of_a_fragment_add_up() {
     for row in [0, 1, 127] {
         let mut out = vec![1; 80];
         let mut encoder = Encoder::new(Layout::new(9), row, &mut out).unwrap();
-        for (index, fragment) in (0..).zip(&fragments).rev() {
+        for (index, fragment) in (0..9).zip(&fragments).rev() {
             // Without the zeros that fill the last one.
             let fragment = if index == 8 { &fragment[..50] } else { fragment };
             let (head, tail) = fragment.split_at(rng.below(51) as usize);
