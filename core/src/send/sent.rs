@@ -70,6 +70,8 @@ pub(super) struct Packet {
     pub(super) number: u64,
     pub(super) at: Timestamp,
     fate: Fate,
+    /// It tries whether the path carries as much: that it is lost says nothing about others.
+    probe: bool,
     /// Its length.
     pub(super) bytes: u16,
 }
@@ -148,9 +150,17 @@ impl SentPackets {
         let bytes = u16::try_from(bytes).unwrap_or(u16::MAX);
         self.sent += 1;
         if let Some(packet) = self.packet_mut(number) {
-            *packet = Packet { number, at: now, fate: Fate::Unknown, bytes };
+            *packet = Packet { number, at: now, fate: Fate::Unknown, probe: false, bytes };
         }
         self.newest = number;
+    }
+
+    /// The same for padding that tries how much the path carries.
+    pub(super) fn record_probe(&mut self, now: Timestamp, number: u64, bytes: usize) {
+        self.record(now, number, bytes);
+        if let Some(packet) = self.packet_mut(number) {
+            packet.probe = true;
+        }
     }
 
     /// The largest packet number that a report names, received `delay` before the report left; the packet if it was not
@@ -201,7 +211,7 @@ impl SentPackets {
                 if packet.at + margin > newest_at {
                     break;
                 }
-                if !unreported.contains(&number) {
+                if !unreported.contains(&number) && !packet.probe {
                     self.settle(now, packet);
                 }
             }

@@ -133,7 +133,7 @@ impl<S: Seal> Viewer<S> {
         };
         let (number, len) = self.channel.seal(None, buf, |writer| Control::Pad(padding).write(writer))?;
         self.mtu.probed(probe, number);
-        self.sent.record(now, number, len);
+        self.sent.record_probe(now, number, len);
         Some(Transmit { destination: self.address, len, segment_size: None })
     }
 
