@@ -38,14 +38,14 @@ impl Decoder {
     /// Recovers all missing fragments of a frame of `count` fragments: writes them to their places in `bytes` and marks
     /// them in `have`.
     ///
-    /// * `bytes` are `count` places of `segment` bytes. The place of a last fragment that is short ends with zeros. What is in
-    ///   the places of missing fragments makes no difference.
+    /// * `bytes` are `count` places of `segment` bytes. The place of a last fragment that is short ends with zeros. What
+    ///   is in the places of missing fragments makes no difference.
     /// * `have` has bit `i mod 64` of word `i div 64` set if fragment `i` is in its place.
-    /// * `rows` gives the rows that are here, in any order, the same each time. Those that are not `segment` bytes long, that
-    ///   are given twice or that there cannot be are passed over.
+    /// * `rows` gives the rows that are here, in any order, the same each time. Those that are not `segment` bytes long,
+    ///   that are given twice or that there cannot be are passed over.
     ///
-    /// Says whether everything is here now. If not, because some block has too few rows or because `bytes` or `have` are not of
-    /// these sizes, nothing was changed.
+    /// Says whether everything is here now. If not, because some block has too few rows or because `bytes` or `have` are
+    /// not of these sizes, nothing was changed.
     pub fn decode<'r, I: Iterator<Item = Symbol<'r>>>(
         &mut self,
         count: u16,

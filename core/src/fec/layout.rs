@@ -72,10 +72,10 @@ impl Layout {
         (u16::from(block)..self.fragments).step_by(usize::from(self.blocks))
     }
 
-    /// What fragment `index` is multiplied by in row `row`: nothing if they belong to different blocks, or if there is
-    /// no such fragment or row.
+    /// What fragment `index` is multiplied by in row `row`, which there is: zero if they belong to different blocks, or if
+    /// there is no such fragment.
     pub(super) fn entry(self, row: u16, index: u16) -> u8 {
-        if self.block_of(row) != self.block_of(index) || index >= self.fragments || row >= self.rows_max() {
+        if self.block_of(row) != self.block_of(index) || index >= self.fragments {
             return 0;
         }
         let blocks = u16::from(self.blocks);
@@ -85,7 +85,8 @@ impl Layout {
 
 /// The entry of a block's matrix, both less than 128.
 fn entry(row: u16, column: u16) -> u8 {
-    #[expect(clippy::cast_possible_truncation, reason = "the sum of 128 and two numbers below, bit by bit")]
-    let point = |row: u16| ((BLOCK_MAX + row) ^ column) as u8;
+    // 128 plus a row has the bits of both.
+    #[expect(clippy::cast_possible_truncation, reason = "row and column are less than 128")]
+    let point = |row: u16| (BLOCK_MAX | (row ^ column)) as u8;
     divide(point(0), point(row))
 }

@@ -19,11 +19,12 @@
 //! ```
 //!
 //! a Cauchy matrix whose columns are scaled so that row 0 is all ones. Byte `b` of a row is the sum over its block's
-//! fragments of entry(row, column) times the fragment's byte `b`. Row 0 of a block is thus the exclusive or of its fragments.
+//! fragments of entry(row, column) times the fragment's byte `b`. Row 0 of a block is thus the exclusive or of its
+//! fragments.
 //!
 //! *What follows.* Every square part of a Cauchy matrix can be inverted, and scaling columns does not change that: any m
-//! rows of a block make up for any m of its fragments. No entry depends on how many rows or fragments there are: a sender may
-//! make further rows at any time, and each one helps every viewer that lacks something, whatever it is.
+//! rows of a block make up for any m of its fragments. No entry depends on how many rows or fragments there are: a
+//! sender may make further rows at any time, and each one helps every viewer that lacks something of its block.
 //!
 //! # Why it stands here
 //!
