@@ -3,10 +3,10 @@
 use nalcast_core::Rng;
 use nalcast_core::fec::{Decoder, Encoder, Layout, Symbol};
 
-use crate::reference::{Held, check, encode, random_fragments};
+use crate::reference::{Held, Row, check, encode, random_fragments};
 
 /// Fragments of two blocks, of which 0 and 1 and 2 are lost, and the rows that bring them back.
-fn two_blocks() -> (Vec<Vec<u8>>, Vec<(u16, Vec<u8>)>) {
+fn two_blocks() -> (Vec<Vec<u8>>, Vec<Row>) {
     let fragments = random_fragments(&mut Rng::new(31), 150, 24, 3);
     let rows = [0, 1, 2].map(|row| (row, encode(&fragments, row)));
     (fragments, rows.to_vec())
@@ -48,7 +48,7 @@ fn a_row_helps_its_own_block_only() {
 fn a_frame_whose_sizes_disagree_is_refused() {
     let (fragments, _) = two_blocks();
     // As many as could make up for whatever a size takes away.
-    let rows: Vec<(u16, Vec<u8>)> = (0..60).map(|row| (row, encode(&fragments, row))).collect();
+    let rows: Vec<Row> = (0..60).map(|row| (row, encode(&fragments, row))).collect();
     let held = || Held::without(&fragments, &[0, 1, 2], rows.clone());
     let all = |words| vec![u64::MAX; words];
     let cases = [
@@ -101,7 +101,7 @@ fn random_calls_break_nothing() {
             let len = if rng.chance_ppm(50_000) { rng.below(9) as usize } else { segment };
             (rng.below(400) as u16, vec![rng.next_u64() as u8; len])
         };
-        let rows: Vec<(u16, Vec<u8>)> = (0..rng.below(300)).map(|_| row(&mut rng)).collect();
+        let rows: Vec<Row> = (0..rng.below(300)).map(|_| row(&mut rng)).collect();
         let symbols = || rows.iter().map(|(row, bytes)| Symbol { row: *row, bytes });
         if decoder.decode(count, segment, &mut bytes, &mut have, symbols) {
             assert!((0..count).all(|index| have[usize::from(index / 64)] >> (index % 64) & 1 == 1));

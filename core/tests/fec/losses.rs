@@ -3,14 +3,14 @@
 use nalcast_core::Rng;
 use nalcast_core::fec::Layout;
 
-use crate::reference::{check, encode, random_fragments};
+use crate::reference::{Row, check, encode, random_fragments};
 
 #[test]
 fn every_loss_of_few_fragments() {
     let mut rng = Rng::new(1);
     for count in 1..=6 {
         let fragments = random_fragments(&mut rng, count, 37, 5);
-        let rows: Vec<(u16, Vec<u8>)> = (0..4).map(|row| (row, encode(&fragments, row))).collect();
+        let rows: Vec<Row> = (0..4).map(|row| (row, encode(&fragments, row))).collect();
         for lost in 0..1u32 << count {
             for given in 0..1u32 << rows.len() {
                 let lost: Vec<usize> = (0..count).filter(|index| lost >> index & 1 == 1).collect();
@@ -45,7 +45,7 @@ fn lose(rng: &mut Rng, count: usize, segment: usize, lost: usize, fewer: usize) 
         rows.extend(places.iter().map(|place| *place as u16 * u16::from(layout.blocks()) + u16::from(block)));
     }
     let order = draw(rng, rows.len(), rows.len() - fewer);
-    let rows: Vec<(u16, Vec<u8>)> = order.iter().map(|at| (rows[*at], encode(&fragments, rows[*at]))).collect();
+    let rows: Vec<Row> = order.iter().map(|at| (rows[*at], encode(&fragments, rows[*at]))).collect();
     check(&fragments, &lost, rows, fewer == 0);
 }
 

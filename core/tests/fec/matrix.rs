@@ -10,7 +10,7 @@ fn matrix() -> Vec<Vec<u8>> {
     let row = |row| {
         let entry = |column| {
             let mut out = [0];
-            Encoder::new(Layout::new(128), row, &mut out).unwrap().add(column, 0, &[1]);
+            Encoder::new(Layout::new(128), row, &mut out).expect("a row of the block").add(column, 0, &[1]);
             out[0]
         };
         (0..128).map(entry).collect()
@@ -68,9 +68,10 @@ fn every_two_by_two_part_can_be_inverted() {
         for second in 0..first {
             // The rows are multiples of each other in two columns if the quotients of their entries are the same.
             let mut seen = [false; 256];
-            for column in 0..128 {
-                let quotient = product(matrix[first][column], inverse(matrix[second][column]));
-                assert!(!std::mem::replace(&mut seen[usize::from(quotient)], true), "{first} {second} {column}");
+            for (a, b) in matrix[first].iter().zip(&matrix[second]) {
+                let quotient = product(*a, inverse(*b));
+                assert!(!seen[usize::from(quotient)], "{first} {second}");
+                seen[usize::from(quotient)] = true;
             }
         }
     }

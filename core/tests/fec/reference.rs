@@ -15,7 +15,7 @@ pub(crate) fn product(a: u8, b: u8) -> u8 {
 }
 
 pub(crate) fn inverse(a: u8) -> u8 {
-    (1..=255).find(|b| product(a, *b) == 1).unwrap()
+    (1..=255).find(|b| product(a, *b) == 1).expect("not of zero")
 }
 
 /// inv((128 + row) xor column), scaled so that row 0 is all ones.
@@ -38,7 +38,7 @@ pub(crate) fn row_of(fragments: &[Vec<u8>], row: usize) -> Vec<u8> {
 /// Row `row` of the fragments as the encoder has it.
 pub(crate) fn encode(fragments: &[Vec<u8>], row: u16) -> Vec<u8> {
     let mut out = vec![0xee; fragments[0].len()];
-    let mut encoder = Encoder::new(Layout::new(fragments.len() as u16), row, &mut out).unwrap();
+    let mut encoder = Encoder::new(Layout::new(fragments.len() as u16), row, &mut out).expect("a row of the frame");
     (0..).zip(fragments).for_each(|(index, fragment)| encoder.add(index, 0, fragment));
     out
 }
@@ -51,18 +51,21 @@ pub(crate) fn random_fragments(rng: &mut Rng, count: usize, segment: usize, shor
     fragments
 }
 
+/// A row with its number.
+pub(crate) type Row = (u16, Vec<u8>);
+
 /// What a receiver holds.
 pub(crate) struct Held {
     pub(crate) count: u16,
     pub(crate) segment: usize,
     pub(crate) bytes: Vec<u8>,
     pub(crate) have: Vec<u64>,
-    pub(crate) rows: Vec<(u16, Vec<u8>)>,
+    pub(crate) rows: Vec<Row>,
 }
 
 impl Held {
     /// Everything but the fragments `lost`, in whose places garbage lies.
-    pub(crate) fn without(fragments: &[Vec<u8>], lost: &[usize], rows: Vec<(u16, Vec<u8>)>) -> Self {
+    pub(crate) fn without(fragments: &[Vec<u8>], lost: &[usize], rows: Vec<Row>) -> Self {
         let segment = fragments[0].len();
         let mut bytes = fragments.concat();
         let mut have = vec![0; fragments.len().div_ceil(64)];
@@ -81,7 +84,7 @@ impl Held {
 }
 
 /// Decodes what is left: all of it, if `decodes`, and otherwise nothing is touched.
-pub(crate) fn check(fragments: &[Vec<u8>], lost: &[usize], rows: Vec<(u16, Vec<u8>)>, decodes: bool) {
+pub(crate) fn check(fragments: &[Vec<u8>], lost: &[usize], rows: Vec<Row>, decodes: bool) {
     let mut held = Held::without(fragments, lost, rows);
     let untouched = (held.bytes.clone(), held.have.clone());
     let whole = Held::without(fragments, &[], Vec::new());

@@ -78,7 +78,7 @@ fn first_entries_and_a_row() {
     let mut out = [0; 24];
     let mut encoder = Encoder::new(Layout::new(3), 5, &mut out).unwrap();
     (0..).zip(fragments).for_each(|(index, fragment)| encoder.add(index, 0, fragment));
-    let texts = fragments.map(|fragment| format!("{:?}", std::str::from_utf8(fragment).unwrap()));
+    let texts = fragments.map(|fragment| format!("\"{}\"", fragment.escape_ascii()));
     writeln!(known, "row 5 of {}\n     {}", texts.join(", "), hex(out)).unwrap();
     insta::with_settings!({ snapshot_path => "../snapshots" }, {
         insta::assert_snapshot!("rows", known);
