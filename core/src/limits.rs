@@ -38,7 +38,7 @@ pub const FRAGMENTS_PER_FRAME_MAX: usize = 4096;
 /// Fragments that are coded together: the columns of the code's matrix, which has as many rows.
 pub const CODE_BLOCK_FRAGMENTS_MAX: usize = 128;
 /// Parity rows in a hundred fragments that go out with a frame at most, beyond the two that any frame may have.
-pub const PARITY_PERCENT_MAX: usize = 60;
+pub const PARITY_PERCENT_MAX: usize = 50;
 /// Rounds of repair that are planned for, behind the first transmission.
 pub const ROUNDS_MAX: usize = 6;
 /// Largest set of parameter sets (VPS, SPS and PPS together, with start codes) that CONFIG carries.

@@ -16,17 +16,23 @@ use crate::time::Timestamp;
 use crate::transmit::Transmit;
 use crate::wire::media::FRAGMENT_HEADER_BYTES;
 
-/// The newest frame, sent whole: its last symbols are repeated until something shows that the viewer knows of them.
+/// A frame of which nothing is known to have come: one more symbol of it is sent now and then, as a viewer cannot ask for
+/// what it has not heard of.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tail {
     id: u64,
-    /// Its last packet.
-    number: u64,
+    /// Its packets, as far as they are known.
+    first: u64,
+    last: u64,
     since: Timestamp,
     next: Timestamp,
     pause: Duration,
 }
 
+/// Frames that are watched over: with more under way, later ones tell of the earlier.
+pub(super) const TAILS_MAX: usize = 8;
+/// A frame of more fragments is hardly lost as a whole: acknowledgements are, and they come again with the next frame.
+const TAIL_FRAGMENTS_MAX: u16 = 2;
 /// Repetitions come this close together at first, once a second when that has not helped.
 const TAIL_PAUSE_MAX: Duration = Duration::from_millis(100);
 const TAIL_QUICK_PERIOD: Duration = Duration::from_secs(2);
@@ -76,15 +82,24 @@ impl<S: Seal> Viewer<S> {
     }
 
     pub(super) fn tail_due(&self) -> Option<Timestamp> {
-        let waits = self.queue.is_empty() && !self.repairs.is_pending() && !self.wishes.is_paused();
-        let idle = self.state == ViewerState::Live && waits;
-        self.tail.filter(|_| idle).map(|tail| tail.next)
+        let waits = self.queue.is_empty() && !self.wishes.is_paused();
+        let due = self.tails.iter().map(|tail| tail.next).min();
+        due.filter(|_| self.state == ViewerState::Live && waits).map(|due| due.max(self.pacer.next()))
     }
 
-    /// The newest packet that is known to have come: whether the viewer knows of the last frame's end.
-    pub(super) fn watch_tail(&mut self) {
-        let reached = self.sent.largest_acked();
-        self.tail = self.tail.filter(|tail| tail.number > reached);
+    /// Forgets the frames of which the viewer has something, or that it no longer waits for.
+    pub(super) fn watch_tails(&mut self, waiting_for: u64) {
+        let Self { tails, sent, .. } = self;
+        let newest = tails.back().map(|tail| tail.id);
+        tails.retain(|tail| {
+            let heard_of = if Some(tail.id) == newest {
+                // Its end has to come, too: nothing behind it would tell that it is missing.
+                sent.largest_acked() >= tail.last
+            } else {
+                sent.received_among(tail.first, tail.last) > 0
+            };
+            tail.id >= waiting_for && !heard_of
+        });
     }
 
     /// What the viewer asked for.
@@ -102,24 +117,25 @@ impl<S: Seal> Viewer<S> {
         }
     }
 
-    /// One more row of the newest frame, if nothing shows that its end came.
+    /// One more row of a frame of which nothing is known to have come.
     pub(super) fn poll_tail(&mut self, now: Timestamp, stream: &Stream, buf: &mut [u8]) -> Option<Transmit> {
         if self.tail_due().is_none_or(|due| now < due) {
             return None;
         }
-        let tail = self.tail.as_mut()?;
+        let at = self.tails.iter().position(|tail| tail.next <= now)?;
+        let tail = self.tails.get_mut(at)?;
         let slow = now >= tail.since + TAIL_QUICK_PERIOD;
         tail.pause = if slow { TAIL_SLOW_PAUSE } else { (tail.pause * 2).min(TAIL_PAUSE_MAX) };
         tail.next = now + tail.pause;
         let id = tail.id;
-        let frame = stream.buffer.get(id)?;
-        let block = u8::try_from(id % u64::from(self.repairs.sent(id)?.blocks())).unwrap_or_default();
+        let known = stream.buffer.get(id).zip(self.repairs.sent(id).map(|sent| sent.blocks()));
+        let Some((frame, blocks)) = known else {
+            self.tails.remove(at);
+            return None;
+        };
+        let block = u8::try_from(self.sent.newest() % u64::from(blocks)).unwrap_or_default();
         let pending = Pending { id, key: frame.key, block, symbols: 1, until: now };
-        let transmit = self.write_rows(now, stream, frame, pending, buf);
-        if let Some(tail) = &mut self.tail {
-            tail.number = self.sent.newest();
-        }
-        transmit
+        self.write_rows(now, stream, frame, pending, buf)
     }
 
     fn write_rows(
@@ -144,6 +160,11 @@ impl<S: Seal> Viewer<S> {
             burst.add(number, len);
         }
         let packets = burst.packets?;
+        let pause = self.sent.rtt().timeout();
+        if let Some(tail) = self.tails.iter_mut().find(|tail| tail.id == pending.id) {
+            tail.last = packets.1;
+            tail.next = tail.next.max(now + pause);
+        }
         self.repairs.left(now, pending.id, Some(pending.block), packets, burst.symbols);
         self.repairs.done(pending.id, pending.block, burst.symbols);
         self.credit.spend(now, burst.len as u64);
@@ -191,9 +212,9 @@ impl<S: Seal> Viewer<S> {
         self.traffic.parity_bytes += parity_bytes;
         self.traffic.parity_packets += parity_packets;
         self.traffic.media_bytes += burst.len as u64 - parity_bytes;
-        self.credit.spend(now, parity_bytes);
+        self.credit.spend_ahead(now, parity_bytes);
         if finished {
-            self.finish_frame(now, id, key);
+            self.finish_frame(now, id, key, cut);
         }
         self.finish(now, stream, load, &burst)
     }
@@ -232,12 +253,10 @@ impl<S: Seal> Viewer<S> {
         let target = if key { MISS_PPM_KEY } else { MISS_PPM };
         let rows = if in_bursts { alone.max(rows_for_bursts(size, loss, burst, target)) } else { alone };
         let floor = u16::from(key && rounds == 0);
-        let rows = rows.min(rows_max(size)).max(floor) * blocks;
-        let affordable = self.credit.get(now) / (cut.segment as u64).max(1);
-        rows.min(u16::try_from(affordable).unwrap_or(u16::MAX))
+        rows.min(rows_max(size)).max(floor) * blocks
     }
 
-    fn finish_frame(&mut self, now: Timestamp, id: u64, key: bool) {
+    fn finish_frame(&mut self, now: Timestamp, id: u64, key: bool, cut: Cut) {
         self.queue.pop();
         self.pacer.queue_holds(self.queue.bytes());
         self.frames_sent += 1;
@@ -245,8 +264,14 @@ impl<S: Seal> Viewer<S> {
         if key {
             self.last_key_sent = Some((id, now));
         }
-        let pause = self.sent.rtt().timeout();
-        self.tail = Some(Tail { id, number: self.sent.newest(), since: now, next: now + pause, pause });
+        let timeout = self.sent.rtt().timeout();
+        let pause = if cut.count <= TAIL_FRAGMENTS_MAX { timeout } else { timeout.max(TAIL_PAUSE_MAX) };
+        let packets = self.repairs.sent(id).and_then(|sent| sent.first_packets());
+        let (first, last) = packets.map_or((0, 0), |(first, last, _)| (first, last));
+        if self.tails.len() == TAILS_MAX {
+            self.tails.pop_front();
+        }
+        self.tails.push_back(Tail { id, first, last, since: now, next: now + pause, pause });
     }
 
     fn finish(&mut self, now: Timestamp, stream: &Stream, load: Load, burst: &Burst) -> Option<Transmit> {

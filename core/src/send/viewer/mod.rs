@@ -106,7 +106,7 @@ pub(super) struct Viewer<S> {
     queue: Queue,
     repairs: Repairs,
     credit: RepairCredit,
-    tail: Option<Tail>,
+    tails: VecDeque<Tail>,
     pacer: Pacer,
     skips: Skips,
     pongs: VecDeque<(u16, u32, Timestamp)>,
@@ -150,7 +150,7 @@ impl<S: Seal> Viewer<S> {
             queue: Queue::default(),
             repairs: Repairs::default(),
             credit: RepairCredit::new(now),
-            tail: None,
+            tails: VecDeque::new(),
             pacer: Pacer::new(now),
             skips: Skips::default(),
             pongs: VecDeque::new(),
@@ -245,7 +245,7 @@ impl<S: Seal> Viewer<S> {
         let Self { queue, skips, .. } = self;
         queue.clear(|id| skips.add(now, id, id));
         self.repairs.clear();
-        self.tail = None;
+        self.tails.clear();
         self.needs_key = true;
     }
 
@@ -254,7 +254,7 @@ impl<S: Seal> Viewer<S> {
         self.step(ViewerInput::Close);
         self.queue.clear(|_| ());
         self.repairs.clear();
-        self.tail = None;
+        self.tails.clear();
         self.closing = Some(Closing { code, tries: 0, next: now });
     }
 
@@ -286,7 +286,6 @@ impl<S: Seal> Viewer<S> {
                 }
             }
             self.sent.judge(now, largest.saturating_sub(report.acks.bits()), largest);
-            self.watch_tail();
         }
         self.config_heard = report.config_epoch;
         if let Some(low) = report.last_decoded {
@@ -300,6 +299,7 @@ impl<S: Seal> Viewer<S> {
         if self.last_decoded.is_some() {
             self.skips.heard(frame_id_full(newest_frame, report.waiting_for));
         }
+        self.watch_tails(if self.last_decoded.is_some() { frame_id_full(newest_frame, report.waiting_for) } else { 0 });
         if self.state == ViewerState::Live && !self.wishes.is_paused() {
             let seen = Seen { largest, sent_after: now.saturating_sub(self.sent.rtt().report_due()) };
             report.needs.iter().for_each(|need| self.hear_need(now, need, seen, stream));
