@@ -13,6 +13,8 @@ pub mod link;
 pub mod outer;
 pub mod plain;
 mod plan;
+#[cfg(feature = "cli")]
+pub mod proxy;
 pub mod report;
 pub mod scenario;
 pub mod source;
