@@ -15,6 +15,7 @@ pub mod plain;
 mod plan;
 #[cfg(feature = "cli")]
 pub mod proxy;
+pub mod real;
 pub mod report;
 pub mod scenario;
 pub mod source;
