@@ -18,7 +18,7 @@ use shell_common::program::run_program;
 use sim::proxy::{PROFILES, Profile};
 use sim::real::card::{Figures, Row, Run, markdown};
 use sim::real::logs::Index;
-use sim::real::run::Plan;
+use sim::real::run::{Finished, Plan};
 use sim::real::score::{Frame, Passage, late_beyond, overhead, score};
 use sim::real::stream;
 
@@ -133,7 +133,8 @@ impl Scorer {
             "{} seed {seed}: {:.2} % usable, {:.2} % overhead\n",
             profile.name, figures.usable, figures.overhead
         ))?;
-        let run = Run { seed, figures, late: None, repairs, proxy: finished.proxy, notes: finished.notes };
+        let Finished { proxy, load, notes, .. } = finished;
+        let run = Run { seed, figures, late: None, repairs, proxy, load, notes };
         Ok((profile.name, run, passages))
     }
 

@@ -22,6 +22,8 @@ pub struct Run {
     pub repairs: Option<i64>,
     /// What the proxy counted.
     pub proxy: Report,
+    /// Processes that ran or wanted to, on average, where the system says so.
+    pub load: Option<f64>,
     /// What was not as it should be with the programs themselves.
     pub notes: Vec<String>,
 }
@@ -205,7 +207,8 @@ pub fn markdown(rows: &[Row], budget: Duration) -> String {
     let noted = |row: &Row| {
         let of_run = |run: &Run| {
             let proxy = run.proxy.lateness;
-            let timing = format!("proxy late by {} us at p99, {} us at most", proxy.p99_us, proxy.max_us);
+            let (p99_us, max_us, load) = (proxy.p99_us, proxy.max_us, digits(run.load, 1));
+            let timing = format!("proxy late by {p99_us} us at p99, {max_us} us at most; load average {load}");
             [vec![timing], run.notes.clone()].concat().join("; ")
         };
         let lines = row.runs.iter().map(|run| format!("{} seed {}: {}", row.profile, run.seed, of_run(run)));
@@ -254,7 +257,15 @@ mod tests {
     use super::*;
 
     fn run(figures: Figures) -> Run {
-        Run { seed: 1, figures, late: Some(0), repairs: Some(0), proxy: Report::default(), notes: Vec::new() }
+        Run {
+            seed: 1,
+            figures,
+            late: Some(0),
+            repairs: Some(0),
+            proxy: Report::default(),
+            load: Some(0.5),
+            notes: Vec::new(),
+        }
     }
 
     /// Good enough for every path.
@@ -326,7 +337,7 @@ mod tests {
             "| | QUIC (quinn), BBR, a stream a frame | 66 | 44 | 16 | - | - | - | 387 |\n",
             "within 160 ms",
             "- clean: 5.00 % overhead, over 4.3 %\n",
-            "- P4 seed 1: proxy late by 0 us at p99, 0 us at most; the viewer ended with 1\n",
+            "- P4 seed 1: proxy late by 0 us at p99, 0 us at most; load average 0.5; the viewer ended with 1\n",
         ] {
             assert!(text.contains(wanted), "no {wanted:?} in {text}");
         }

@@ -12,6 +12,8 @@ use crate::proxy::{Profile, Report};
 
 /// What a program has for its end, beyond the length of the stream.
 const PATIENCE: Duration = Duration::from_secs(25);
+/// Starts a program with the lowest real-time priority (util-linux, chrt(1)).
+const URGENT: [&str; 3] = ["chrt", "--fifo", "1"];
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// What a run needs.
@@ -38,6 +40,8 @@ pub struct Finished {
     pub viewer_log: String,
     /// What the proxy counted.
     pub proxy: Report,
+    /// How busy the machine was at the end.
+    pub load: Option<f64>,
     /// What was not as it should be.
     pub notes: Vec<String>,
 }
@@ -85,7 +89,7 @@ impl Plan {
             notes.push("the viewer decoded nothing".to_owned());
         }
         let (server_log, viewer_log) = (fs::read_to_string(server_log)?, fs::read_to_string(viewer_log)?);
-        Ok(Finished { server_log, viewer_log, proxy, notes })
+        Ok(Finished { server_log, viewer_log, proxy, load: load_average(), notes })
     }
 
     fn start_server(&self, log: &Path, says: &Path) -> io::Result<(Program, String)> {
@@ -107,7 +111,9 @@ impl Plan {
         profile: &Profile,
         seed: u64,
     ) -> io::Result<(Program, BufReader<ChildStdout>, String)> {
-        let mut command = self.command("proxy", &self.directory.join("proxy.txt"))?;
+        // The network must not wait for the programs that it connects, nor for others on a busy machine.
+        let prefix: &[&str] = if can_be_urgent() { &URGENT } else { &[] };
+        let mut command = self.command_by(prefix, "proxy", &self.directory.join("proxy.txt"))?;
         command.args(["--to", server, "--profile", profile.name, "--seed", &seed.to_string()]);
         let (program, words) = start("proxy", command.stdin(Stdio::piped()))?;
         let (line, words) = line_with(words, "proxy at ")?;
@@ -124,13 +130,37 @@ impl Plan {
         Ok(program)
     }
 
-    /// A program that writes what it has to say into a file.
     fn command(&self, name: &str, says: &Path) -> io::Result<Command> {
-        let mut command = Command::new(self.programs.join(name));
+        self.command_by(&[], name, says)
+    }
+
+    /// A program that writes what it has to say into a file, started by way of another one if there is a prefix.
+    fn command_by(&self, prefix: &[&str], name: &str, says: &Path) -> io::Result<Command> {
+        let program = self.programs.join(name);
+        let mut command = match prefix.split_first() {
+            None => Command::new(program),
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(program);
+                command
+            }
+        };
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(fs::File::create(says)?);
         command.env_remove("RUST_LOG");
         Ok(command)
     }
+}
+
+/// Whether the system lets this user have a process of real-time priority.
+fn can_be_urgent() -> bool {
+    let [chrt, arguments @ ..] = URGENT;
+    let silent = Command::new(chrt).args(arguments).arg("true").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    silent.is_ok_and(|status| status.success())
+}
+
+/// Processes that ran or wanted to in the last minute, on average, where the system says so (Linux, proc(5)).
+fn load_average() -> Option<f64> {
+    fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
 }
 
 impl Program {
