@@ -15,7 +15,7 @@ use nalcast_core::nal::{Codec, Inspector};
 use nalcast_core::wire::media::{FRAGMENT_HEADER_BYTES, FrameHeader};
 use nalcast_core::wire::sealed::TO_VIEWER_BYTES;
 use shell_common::program::run_program;
-use sim::proxy::{PROFILES, Profile};
+use sim::proxy::{PROFILES, Profile, SIZE_BOUNDS};
 use sim::real::card::{Figures, Row, Run, markdown};
 use sim::real::logs::Index;
 use sim::real::run::{Finished, Plan};
@@ -140,7 +140,7 @@ impl Scorer {
 
     /// Datagrams with media less those that the stream needs. On a path of the base size those are the ones of more than
     /// half that size but no larger: what is smaller is control, what is larger tries the path's size.
-    fn repairs(&self, sizes: [u64; 4]) -> i64 {
+    fn repairs(&self, sizes: [u64; SIZE_BOUNDS.len() + 1]) -> i64 {
         let fragment_bytes = DATAGRAM_BYTES_BASE - TO_VIEWER_BYTES - FRAGMENT_HEADER_BYTES - TAG_BYTES;
         let needed = |frame: &Frame| (frame.bytes + header_bytes(frame)).div_ceil(fragment_bytes) as i64;
         sizes[1] as i64 - self.frames.iter().map(needed).sum::<i64>()

@@ -20,7 +20,7 @@ pub use timing::Lateness;
 /// Viewers that pass at most; each costs a socket and a thread.
 pub const VIEWERS_MAX: usize = 64;
 /// Upper bounds of the sizes by which datagrams to the viewers are counted; larger ones come last.
-pub const SIZE_BOUNDS: [usize; 3] = [600, 1200, 1472];
+pub const SIZE_BOUNDS: [usize; 7] = [600, 1200, 1252, 1372, 1432, 1452, 1472];
 
 /// A direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
