@@ -1,5 +1,5 @@
 # Two commands do all their own set-up: `make demo` and `make test`.
-.PHONY: help demo test sim scorecard fuzz bench http-load clean
+.PHONY: help demo test sim scorecard scorecard-real fuzz bench http-load clean
 .DEFAULT_GOAL := help
 
 SEED ?= 1
@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 60
 export FUZZ_SECONDS
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## share the left half of this screen and watch it in the right half (DEMO_SECONDS=N to end by itself)
 	@scripts/demo
@@ -30,6 +30,9 @@ bench: ## measure the core
 
 http-load: ## put load on the status page's server and on a minimal hyper server, and compare
 	@scripts/http-load
+
+scorecard-real: ## share a video over impaired paths and hold what arrives against other programs (ARGS="--profiles P1,P3 --jobs 2")
+	@scripts/scorecard-real $(ARGS)
 
 clean: ## delete everything that was built
 	cargo clean

@@ -14,6 +14,9 @@ pub mod link;
 pub mod outer;
 pub mod plain;
 mod plan;
+#[cfg(feature = "cli")]
+pub mod proxy;
+pub mod real;
 pub mod report;
 pub mod scenario;
 #[cfg(feature = "cli")]

@@ -41,15 +41,26 @@ impl Process {
 
     /// The same, with this typed into it.
     pub(crate) fn start_with_input(program: &str, arguments: &[&str], display: Option<&str>, input: &str) -> Self {
-        Self::spawn(&[], program, arguments, display, input)
+        Self::spawn(&[], program, arguments, display, Some(input))
     }
 
     /// Starts a program by way of another one that takes it as arguments.
     pub(crate) fn start_inside(wrapper: &[&str], program: &str, arguments: &[&str]) -> Self {
-        Self::spawn(wrapper, program, arguments, None, "")
+        Self::spawn(wrapper, program, arguments, None, Some(""))
     }
 
-    fn spawn(wrapper: &[&str], program: &str, arguments: &[&str], display: Option<&str>, input: &str) -> Self {
+    /// Starts a program that runs until its input ends.
+    pub(crate) fn start_until_input_ends(program: &str, arguments: &[&str]) -> Self {
+        Self::spawn(&[], program, arguments, None, None)
+    }
+
+    /// Ends the input of such a program.
+    pub(crate) fn end_input(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
+    /// Without an input to give it, the program's stays open.
+    fn spawn(wrapper: &[&str], program: &str, arguments: &[&str], display: Option<&str>, input: Option<&str>) -> Self {
         let client = PathBuf::from(env!("CARGO_BIN_EXE_shell-client"));
         let path = client.with_file_name(program);
         assert!(path.exists(), "{} is not built: run `cargo build` first", path.display());
@@ -69,8 +80,10 @@ impl Process {
             command.env("DISPLAY", display);
         }
         let mut child = command.spawn().expect("the program starts");
-        // A program that has ended already reads nothing.
-        let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
+        if let Some(input) = input {
+            // A program that has ended already reads nothing.
+            let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
+        }
         let (sender, lines) = channel();
         let streams: [Option<Box<dyn std::io::Read + Send>>; 2] = [
             child.stdout.take().map(|stream| Box::new(stream) as Box<dyn std::io::Read + Send>),

@@ -3,6 +3,7 @@
 
 use core::time::Duration;
 
+use nalcast_core::send::redundancy::rows_max;
 use serde::Serialize;
 
 use super::figures::Figures;
@@ -55,12 +56,15 @@ pub(super) fn reference(row: &Row) -> Option<Reference> {
     }
 }
 
-/// The best that a sender can do with as many rounds as fit, if each of them has to be asked for over a path that loses
-/// requests as it loses rows.
+/// How often a viewer asks in time for a round.
+const REQUESTS: i32 = 2;
+
+/// The best that a sender can do under its own cap of rows with as many rounds as fit, if each of them has to be asked for over
+/// a path that loses requests as it loses rows.
 fn programme(row: &Row, loss: f64) -> Reference {
     let fragments = usize::from(row.fragments);
     let rounds = rounds(row);
-    let programme = Programme { fragments, loss, request_loss: loss, extra_max: extra_max(fragments) };
+    let programme = Programme { fragments, loss, request_loss: loss.powi(REQUESTS), extra_max: rows_max(row.fragments).into() };
     let solution = programme.solve(fragments, rounds);
     let outcome = solution.outcome(rounds, fragments);
     let first = solution.extra(rounds, fragments);
@@ -76,11 +80,6 @@ fn programme(row: &Row, loss: f64) -> Reference {
 fn rounds(row: &Row) -> usize {
     let round = row.rtt() + DETECTION;
     (row.spare.as_micros() / round.as_micros()).min(u128::from(ROUNDS_MAX)) as usize
-}
-
-/// Rows beyond the need that a round may send.
-fn extra_max(fragments: usize) -> usize {
-    (fragments * 6 / 10).max(2)
 }
 
 #[cfg(test)]
