@@ -28,8 +28,8 @@
 //!
 //! # Why it stands here
 //!
-//! `reed-solomon-simd` and `reed-solomon-erasure` are told how many rows there will be and make all of them at once, in
-//! shards of their own. `raptorq` makes rows one by one, but as many symbols as were lost are not always enough.
+//! `reed-solomon-simd` and `reed-solomon-erasure` are set up for a number of rows that is known beforehand, and make all of
+//! them. `raptorq` makes as many as are wanted, but of as many symbols as there are fragments one set in 256 does not do.
 
 #![deny(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 
