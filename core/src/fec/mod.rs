@@ -9,8 +9,8 @@
 //! `i div n` of it; row `j` belongs to block `j mod n` and is row `j div n` of it, which is below 128. So neighbours
 //! belong to different blocks, and a run of losses is shared by all.
 //!
-//! *Field.* Bytes are elements of GF(2^8) = GF(2)[x] / (x^8 + x^4 + x^3 + x^2 + 1), 0x11d, bit `i` being the coefficient
-//! of x^i.
+//! *Field.* Bytes are elements of GF(2^8) with the polynomial x^8 + x^4 + x^3 + x^2 + 1, 0x11d, bit `i` being the
+//! coefficient of x^i.
 //!
 //! *Matrix.* With (128 + row) xor column as elements of the field, the entry at `row` and `column` is
 //!
@@ -28,8 +28,8 @@
 //!
 //! # Why it stands here
 //!
-//! `reed-solomon-simd` and `reed-solomon-erasure` are told how many rows there will be and make all of them at once, in
-//! shards of their own. `raptorq` makes rows one by one, but as many symbols as were lost are not always enough.
+//! `reed-solomon-simd` and `reed-solomon-erasure` are set up for a number of rows that is known beforehand, and make all of
+//! them. `raptorq` makes as many as are wanted, but of as many symbols as there are fragments one set in 256 does not do.
 
 #![deny(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 
