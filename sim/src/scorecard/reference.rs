@@ -64,7 +64,8 @@ const REQUESTS: i32 = 2;
 fn programme(row: &Row, loss: f64) -> Reference {
     let fragments = usize::from(row.fragments);
     let rounds = rounds(row);
-    let programme = Programme { fragments, loss, request_loss: loss.powi(REQUESTS), extra_max: rows_max(row.fragments).into() };
+    let programme =
+        Programme { fragments, loss, request_loss: loss.powi(REQUESTS), extra_max: rows_max(row.fragments).into() };
     let solution = programme.solve(fragments, rounds);
     let outcome = solution.outcome(rounds, fragments);
     let first = solution.extra(rounds, fragments);

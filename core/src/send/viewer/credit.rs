@@ -2,66 +2,79 @@
 
 use core::time::Duration;
 
-use crate::limits::{REPAIR_CREDIT_BYTES_MIN, REPAIR_CREDIT_PERIOD, REPAIR_RATE_MIN, REPAIR_SHARE_PERCENT_MAX};
+use crate::limits::{
+    REPAIR_CREDIT_BYTES_MIN, REPAIR_CREDIT_PERIOD, REPAIR_RATE_MIN, REPAIR_RESERVE_PERCENT, REPAIR_SHARE_PERCENT_MAX,
+};
 use crate::send::pacer::Rate;
 use crate::time::{Timestamp, micros};
 
-/// Parity comes first and may take what is not earned yet: what goes along with a frame saves repairs.
+/// Bytes that are earned with time.
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    bytes: u64,
+    rate: u64,
+    at: Timestamp,
+}
+
+impl Bucket {
+    const fn new(now: Timestamp, bytes: u64) -> Self {
+        Self { bytes, rate: REPAIR_RATE_MIN, at: now }
+    }
+
+    fn get(&self, now: Timestamp) -> u64 {
+        let cap = (self.rate * REPAIR_CREDIT_PERIOD.as_secs()).max(REPAIR_CREDIT_BYTES_MIN);
+        (self.bytes + micros(now - self.at) * self.rate / 1_000_000).min(cap)
+    }
+
+    fn follow(&mut self, now: Timestamp, rate: u64) {
+        *self = Self { bytes: self.get(now), rate: rate.max(REPAIR_RATE_MIN), at: now };
+    }
+
+    /// Takes up to `bytes`; how many are left to be paid.
+    fn spend(&mut self, now: Timestamp, bytes: u64) -> u64 {
+        let here = self.get(now);
+        *self = Self { bytes: here.saturating_sub(bytes), rate: self.rate, at: now };
+        bytes.saturating_sub(here)
+    }
+
+    fn due(&self, bytes: u64) -> Timestamp {
+        self.at + Duration::from_micros((bytes.saturating_sub(self.bytes) * 1_000_000).div_ceil(self.rate))
+    }
+}
+
+/// Parity has its own cap, a share of each frame, and comes first, for it saves repairs; but some of the credit is kept for
+/// those: what parity does not save has to be repaired all the same.
 #[derive(Debug)]
 pub(super) struct RepairCredit {
-    bytes: u64,
-    debt: u64,
-    at: Timestamp,
-    /// Bytes a second that are earned.
-    rate: u64,
+    shared: Bucket,
+    reserve: Bucket,
 }
 
 impl RepairCredit {
     pub(super) const fn new(now: Timestamp) -> Self {
-        Self { bytes: REPAIR_CREDIT_BYTES_MIN, debt: 0, at: now, rate: REPAIR_RATE_MIN }
+        Self { shared: Bucket::new(now, REPAIR_CREDIT_BYTES_MIN), reserve: Bucket::new(now, 0) }
     }
 
     /// Takes note of what the source makes; what was earned so far stays.
     pub(super) fn follow(&mut self, now: Timestamp, source: Rate) {
-        self.settle(now);
-        self.rate = (source.0 * REPAIR_SHARE_PERCENT_MAX / 100).max(REPAIR_RATE_MIN);
+        self.shared.follow(now, source.0 * (REPAIR_SHARE_PERCENT_MAX - REPAIR_RESERVE_PERCENT) / 100);
+        self.reserve.follow(now, source.0 * REPAIR_RESERVE_PERCENT / 100);
     }
 
-    /// What may be spent.
-    pub(super) fn get(&self, now: Timestamp) -> u64 {
-        let earned = micros(now - self.at) * self.rate / 1_000_000;
-        (self.bytes + earned).saturating_sub(self.debt).min(self.cap())
-    }
-
-    /// Spends what repairs take.
+    /// A repair of so many bytes was sent.
     pub(super) fn spend(&mut self, now: Timestamp, bytes: u64) {
-        self.settle(now);
-        self.bytes = self.bytes.saturating_sub(bytes);
+        let unpaid = self.reserve.spend(now, bytes);
+        self.shared.spend(now, unpaid);
     }
 
-    /// Spends what parity takes.
-    pub(super) fn spend_ahead(&mut self, now: Timestamp, bytes: u64) {
-        self.settle(now);
-        self.debt = (self.debt + bytes.saturating_sub(self.bytes)).min(self.cap());
-        self.bytes = self.bytes.saturating_sub(bytes);
+    /// Parity of so many bytes was sent.
+    pub(super) fn spend_on_parity(&mut self, now: Timestamp, bytes: u64) {
+        self.shared.spend(now, bytes);
     }
 
-    /// When `bytes` may be spent.
+    /// When a repair of `bytes` may be sent.
     pub(super) fn due(&self, bytes: u64) -> Timestamp {
-        let lacking = (bytes + self.debt).saturating_sub(self.bytes);
-        self.at + Duration::from_micros((lacking * 1_000_000).div_ceil(self.rate))
-    }
-
-    fn settle(&mut self, now: Timestamp) {
-        let earned = micros(now - self.at) * self.rate / 1_000_000;
-        let paid = earned.min(self.debt);
-        self.debt -= paid;
-        self.bytes = (self.bytes + earned - paid).min(self.cap());
-        self.at = now;
-    }
-
-    fn cap(&self) -> u64 {
-        (self.rate * REPAIR_CREDIT_PERIOD.as_secs()).max(REPAIR_CREDIT_BYTES_MIN)
+        self.shared.due(bytes).min(self.reserve.due(bytes))
     }
 }
 
@@ -69,20 +82,33 @@ impl RepairCredit {
 mod tests {
     use super::*;
 
+    const START: Timestamp = Timestamp::from_millis(1_000);
+
+    fn at(millis: u64) -> Timestamp {
+        START + Duration::from_millis(millis)
+    }
+
     #[test]
     fn repairs_cost_a_share_of_what_the_source_makes() {
-        let start = Timestamp::from_millis(1_000);
-        let mut credit = RepairCredit::new(start);
-        credit.follow(start, Rate(500_000));
-        credit.spend(start, REPAIR_CREDIT_BYTES_MIN);
-        assert_eq!((credit.get(start), credit.due(30_000)), (0, start + Duration::from_millis(100)));
-        assert_eq!(credit.get(start + Duration::from_millis(100)), 30_000);
-        assert_eq!(credit.get(start + Duration::from_secs(60)), 300_000, "what may be saved up");
-        credit.follow(start + Duration::from_millis(100), Rate(0));
-        assert_eq!(credit.get(start + Duration::from_millis(100)), 30_000);
-        assert_eq!(credit.due(30_000), start + Duration::from_millis(100));
-        credit.spend_ahead(start + Duration::from_millis(100), 60_000);
-        assert_eq!(credit.get(start + Duration::from_millis(1_100)), 0, "30,000 were not earned yet");
-        assert_eq!(credit.due(30_000), start + Duration::from_millis(2_100));
+        let mut credit = RepairCredit::new(START);
+        credit.follow(START, Rate(600_000));
+        assert_eq!(credit.due(REPAIR_CREDIT_BYTES_MIN), START);
+        credit.spend(START, REPAIR_CREDIT_BYTES_MIN);
+        // Half of the source's rate, and a tenth beside.
+        assert_eq!(credit.due(30_000), at(100));
+        credit.spend(at(100), 6_000);
+        assert_eq!(credit.due(30_000), at(100), "the reserve paid for that");
+        credit.spend(at(100), 30_000);
+        credit.follow(at(100), Rate(0));
+        assert_eq!(credit.due(30_000), at(1_100));
+        assert_eq!(credit.due(60_000), at(2_100));
+    }
+
+    #[test]
+    fn whatever_parity_takes_some_is_left_for_repairs() {
+        let mut credit = RepairCredit::new(START);
+        credit.follow(START, Rate(600_000));
+        (0..200).for_each(|i| credit.spend_on_parity(at(i * 10), 10_000));
+        assert_eq!(credit.due(60_000), at(1_000));
     }
 }

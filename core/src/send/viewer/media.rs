@@ -212,7 +212,7 @@ impl<S: Seal> Viewer<S> {
         self.traffic.parity_bytes += parity_bytes;
         self.traffic.parity_packets += parity_packets;
         self.traffic.media_bytes += burst.len as u64 - parity_bytes;
-        self.credit.spend_ahead(now, parity_bytes);
+        self.credit.spend_on_parity(now, parity_bytes);
         if finished {
             self.finish_frame(now, id, key, cut);
         }
