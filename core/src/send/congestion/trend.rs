@@ -1,0 +1,190 @@
+//! Whether packets take longer and longer: the slope of their delay, and the threshold over which it counts
+//! (the trendline filter and the detector of draft-ietf-rmcat-gcc-02 §5.3-5.4, with WebRTC's constants).
+
+/// Packets sent within this time make one group: what jitter does inside of it tells nothing about a queue.
+const GROUP_US: u64 = 5_000;
+/// A group that grows because its packets arrive in one burst ends after this long.
+const BURST_US_MAX: i64 = 100_000;
+/// After a longer pause, or such a jump of a clock, the slope begins anew.
+const PAUSE_US: i64 = 2_000_000;
+/// Groups that the slope is fitted to.
+const GROUPS: usize = 20;
+/// Groups that it takes to speak of a slope.
+const GROUPS_MIN: u64 = 10;
+/// The slope weighs more with each group since the beginning, up to this many.
+const WEIGHT_MAX: u64 = 60;
+const GAIN: i128 = 4;
+/// The share of a new group in the smoothed delay.
+const SMOOTHING: i64 = 10;
+
+const THRESHOLD_US_INITIAL: i64 = 12_500;
+const THRESHOLD_US_MIN: i64 = 6_000;
+const THRESHOLD_US_MAX: i64 = 600_000;
+/// How fast the threshold follows, parts per million of the difference each millisecond.
+const UP_PPM: i64 = 8_700;
+const DOWN_PPM: i64 = 39_000;
+/// What is so far over the threshold is a stall, nothing to get used to.
+const STALL_US: i64 = 15_000;
+/// How long the threshold must have been exceeded.
+const OVER_US: i64 = 10_000;
+
+#[derive(Clone, Copy, Debug)]
+struct Group {
+    first_sent: u64,
+    last_sent: u64,
+    first_received: u64,
+    last_received: u64,
+}
+
+/// One group in the fit: when it came, and the smoothed delay then.
+#[derive(Clone, Copy, Debug, Default)]
+struct Point {
+    at: i64,
+    delay: i64,
+}
+
+#[derive(Debug)]
+pub(super) struct Trend {
+    current: Option<Group>,
+    previous: Option<Group>,
+    points: [Point; GROUPS],
+    /// Groups since the beginning.
+    groups: u64,
+    delay: i64,
+    smoothed: i64,
+    threshold: i64,
+    over: i64,
+    slope_before: i64,
+    is_rising: bool,
+}
+
+impl Trend {
+    pub(super) const fn new() -> Self {
+        Self {
+            current: None,
+            previous: None,
+            points: [Point { at: 0, delay: 0 }; GROUPS],
+            groups: 0,
+            delay: 0,
+            smoothed: 0,
+            threshold: THRESHOLD_US_INITIAL,
+            over: 0,
+            slope_before: 0,
+            is_rising: false,
+        }
+    }
+
+    pub(super) const fn is_rising(&self) -> bool {
+        self.is_rising
+    }
+
+    /// A packet sent at `sent` came at `received`, microseconds of clocks that have nothing in common.
+    pub(super) fn add(&mut self, sent: u64, received: u64) {
+        let Some(group) = &mut self.current else {
+            self.current = Some(Group::new(sent, received));
+            return;
+        };
+        // What was overtaken says nothing new.
+        if sent < group.first_sent {
+            return;
+        }
+        if group.takes(sent, received) {
+            group.last_sent = group.last_sent.max(sent);
+            group.last_received = group.last_received.max(received);
+            return;
+        }
+        let complete = *group;
+        self.current = Some(Group::new(sent, received));
+        if let Some(previous) = self.previous.replace(complete) {
+            let sent = since(complete.last_sent, previous.last_sent);
+            let received = since(complete.last_received, previous.last_received);
+            self.step(sent, received, complete.last_received.cast_signed());
+        }
+    }
+
+    /// A group followed the one before after `sent`, and came after `received`, at `at`.
+    fn step(&mut self, sent: i64, received: i64, at: i64) {
+        if sent > PAUSE_US || received.saturating_abs() > PAUSE_US {
+            *self = Self { current: self.current, threshold: self.threshold, ..Self::new() };
+            return;
+        }
+        self.delay += received - sent;
+        self.smoothed = if self.groups == 0 { self.delay } else { self.smoothed + (self.delay - self.smoothed) / SMOOTHING };
+        if let Some(oldest) = self.points.get_mut(place(self.groups)) {
+            *oldest = Point { at, delay: self.smoothed };
+        }
+        self.groups = self.groups.saturating_add(1);
+        if self.groups >= GROUPS_MIN {
+            let slope = self.slope();
+            self.judge(slope, sent);
+            self.adapt(slope, received);
+            self.slope_before = slope;
+        }
+    }
+
+    /// The slope of the least-squares line, as a time that compares with the threshold.
+    fn slope(&self) -> i64 {
+        let [origin, ..] = self.points;
+        let (mut n, mut x, mut y, mut xx, mut xy) = (0, 0, 0, 0, 0);
+        for point in self.points.iter().zip(0..self.groups).map(|(point, _)| point) {
+            let (at, delay) = (i128::from(point.at.wrapping_sub(origin.at)), i128::from(point.delay - origin.delay));
+            n += 1;
+            x += at;
+            y += delay;
+            xx += at * at;
+            xy += at * delay;
+        }
+        let weight = i128::from(self.groups.min(WEIGHT_MAX)) * GAIN * 1_000;
+        let slope = (n * xy - x * y) * weight / (n * xx - x * x).max(1);
+        i64::try_from(slope.clamp(-i128::from(i32::MAX), i128::from(i32::MAX))).unwrap_or_default()
+    }
+
+    fn judge(&mut self, slope: i64, sent: i64) {
+        if slope <= self.threshold {
+            self.over = 0;
+            self.is_rising = false;
+            return;
+        }
+        // Nobody knows when between the two groups it began; the middle is as good a guess as any.
+        let is_first = self.over == 0;
+        self.over = self.over.saturating_add(if is_first { sent / 2 } else { sent }).max(1);
+        if !is_first && self.over > OVER_US && slope >= self.slope_before {
+            self.is_rising = true;
+        }
+    }
+
+    /// Follows the slopes that are common on this path, so that jitter is not taken for a queue.
+    fn adapt(&mut self, slope: i64, received: i64) {
+        let excess = slope.abs() - self.threshold;
+        if excess > STALL_US {
+            return;
+        }
+        let ppm = if excess > 0 { UP_PPM } else { DOWN_PPM };
+        let passed = received.clamp(0, BURST_US_MAX);
+        self.threshold = (self.threshold + excess * ppm * passed / 1_000_000_000).clamp(THRESHOLD_US_MIN, THRESHOLD_US_MAX);
+    }
+}
+
+impl Group {
+    const fn new(sent: u64, received: u64) -> Self {
+        Self { first_sent: sent, last_sent: sent, first_received: received, last_received: received }
+    }
+
+    /// Whether a packet belongs to the group: sent with it, or held up with it and let go at once.
+    fn takes(&self, sent: u64, received: u64) -> bool {
+        let (sent_after, received_after) = (since(sent, self.last_sent), since(received, self.last_received));
+        let is_burst = received_after < sent_after
+            && received_after <= GROUP_US.cast_signed()
+            && since(received, self.first_received) < BURST_US_MAX;
+        sent - self.first_sent <= GROUP_US || is_burst
+    }
+}
+
+const fn since(later: u64, earlier: u64) -> i64 {
+    later.wrapping_sub(earlier).cast_signed()
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a remainder of a usize")]
+const fn place(group: u64) -> usize {
+    (group % GROUPS as u64) as usize
+}
