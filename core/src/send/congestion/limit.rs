@@ -10,6 +10,8 @@ use crate::time::{Timestamp, micros};
 /// How the rate falls, in thousandths of what arrives: further, the longer the queue, so that it is gone in a second.
 const DECREASE: u64 = 850;
 const DECREASE_MOST: u64 = 500;
+/// How many times less than what arrived in half a second may have arrived at the end of it.
+const FALL_MAX: u64 = 4;
 /// For loss without a queue, there is nothing to drain.
 const DECREASE_LOSS: u64 = 950;
 /// What is kept of the path's rate once the queue is gone.
@@ -17,8 +19,12 @@ const DRAINED: u64 = 950;
 /// Time in which what arrives shows the last decrease, beyond the round trip.
 const DECREASE_SPACING: Duration = Duration::from_millis(100);
 
+/// Time until a lower rate can show at the earliest, beyond the round trip: a frame is under way, and a report.
+const EFFECT_DELAY: Duration = Duration::from_millis(50);
+/// A queue that is none any more.
+const QUEUE_NONE_US: u64 = 5_000;
 /// Queues that the rate neither rises with nor has to fall for.
-const QUEUE_KEPT_US: u64 = 30_000;
+pub(super) const QUEUE_KEPT_US: u64 = 30_000;
 /// A queue that counts as gone.
 pub(super) const QUEUE_GONE_US: u64 = 20_000;
 
@@ -56,9 +62,17 @@ pub(super) struct Signs {
 /// Before the rate was lowered, once or several times in a row.
 #[derive(Clone, Copy, Debug)]
 struct Before {
+    lowered_at: Timestamp,
     estimate: Option<u64>,
     /// What arrived.
     acked: u64,
+}
+
+impl Signs {
+    /// The round trip without the queue.
+    fn empty_rtt(&self) -> Duration {
+        self.rtt.saturating_sub(Duration::from_micros(self.queue_us))
+    }
 }
 
 #[derive(Debug)]
@@ -105,10 +119,17 @@ impl Limit {
         if self.before.is_some() { now - self.obeyed_since } else { Duration::ZERO }
     }
 
+    /// Whether the queue that the rate was lowered for went away sooner than a lower rate can help: a burst, or jitter.
+    pub(super) fn was_hasty(&self, signs: &Signs) -> bool {
+        let is_early = |before: Before| signs.now - before.lowered_at < signs.empty_rtt() + EFFECT_DELAY;
+        signs.queue_us < QUEUE_NONE_US && self.before.is_some_and(is_early)
+    }
+
     /// The path has a queue: lowers the rate, unless that was just done.
     pub(super) fn lower(&mut self, signs: &Signs) {
         let keep = 1_000u64.saturating_sub(signs.queue_us / 1_000).clamp(DECREASE_MOST, DECREASE);
-        self.lower_to(signs, signs.acked_lately, keep);
+        // A path may have stood still for a moment.
+        self.lower_to(signs, signs.acked_lately.max(Rate(signs.acked.0 / FALL_MAX)), keep);
     }
 
     /// The path drops what is too much without a queue.
@@ -123,13 +144,13 @@ impl Limit {
 
     fn lower_to(&mut self, signs: &Signs, acked: Rate, keep: u64) {
         self.pass(signs);
-        let spacing = signs.rtt + DECREASE_SPACING;
+        let spacing = signs.empty_rtt() + DECREASE_SPACING;
         if self.lowered_at.is_some_and(|at| signs.now - at < spacing) {
             return;
         }
         self.capacity = acked.0.clamp(RATE_BYTES_MIN, RATE_BYTES_MAX);
         if self.before.is_none() {
-            self.before = Some(Before { estimate: self.estimate, acked: self.capacity });
+            self.before = Some(Before { lowered_at: signs.now, estimate: self.estimate, acked: self.capacity });
             self.obeyed_since = signs.now;
         }
         let lower = thousandths(self.capacity, keep).max(RATE_BYTES_MIN);

@@ -140,3 +140,70 @@ impl Losses {
         &mut self.periods[place]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RTT: Duration = Duration::from_millis(40);
+
+    /// A second and a half of reports, each of so many packets that came and did not.
+    fn after(acked: u32, lost: u32, start: u64, losses: &mut Losses) -> Timestamp {
+        (0..93).for_each(|i| losses.add(Timestamp::from_millis(start + i * 16), acked, lost));
+        Timestamp::from_millis(start + 92 * 16)
+    }
+
+    /// The outcome of a trial that began with half lost, when then so many of ten are lost; and whether the loss that is left
+    /// is worth another trial.
+    fn check(lost: u32, expected: Tried) {
+        let mut losses = Losses::new(Timestamp::ZERO);
+        let now = after(5, 5, 0, &mut losses);
+        assert!(losses.is_trial_due() && losses.is_heavy());
+        losses.begin_trial(now);
+        assert!(!losses.is_trial_due() && losses.is_trying());
+        let now = after(10 - lost, lost, 1_500, &mut losses);
+        assert_eq!(losses.conclude(now, Duration::from_millis(1_000), RTT), None, "too early");
+        assert_eq!(losses.conclude(now, Duration::from_millis(1_300), RTT), Some(expected));
+        assert!(!losses.is_trial_due() && !losses.is_trying());
+    }
+
+    #[test]
+    fn a_trial_tells_random_loss_from_a_policer() {
+        check(0, Tried::Helped);
+        check(3, Tried::Helped);
+        check(4, Tried::InVain);
+        check(5, Tried::InVain);
+    }
+
+    #[test]
+    fn what_a_trial_found_counts_for_a_minute() {
+        let mut losses = Losses::new(Timestamp::ZERO);
+        let now = after(5, 5, 0, &mut losses);
+        losses.begin_trial(now);
+        let now = after(10, 0, 1_500, &mut losses);
+        assert_eq!(losses.conclude(now, Duration::from_secs(2), RTT), Some(Tried::Helped));
+        after(8, 2, 3_000, &mut losses);
+        assert!(losses.is_trial_due(), "a policer is known to be there");
+        after(8, 2, 70_000, &mut losses);
+        assert!(!losses.is_trial_due());
+    }
+
+    #[test]
+    fn a_source_that_does_not_follow_ends_the_trial() {
+        let mut losses = Losses::new(Timestamp::ZERO);
+        let now = after(5, 5, 0, &mut losses);
+        losses.begin_trial(now);
+        let now = after(5, 5, 6_000, &mut losses);
+        assert_eq!(losses.conclude(now, Duration::ZERO, RTT), None);
+        assert!(losses.is_trial_due(), "so another one may begin");
+    }
+
+    #[test]
+    fn an_outage_is_not_put_to_the_test() {
+        let mut losses = Losses::new(Timestamp::ZERO);
+        after(10, 0, 0, &mut losses);
+        losses.add(Timestamp::from_millis(2_500), 10, 400);
+        after(10, 0, 2_516, &mut losses);
+        assert!(!losses.is_trial_due() && !losses.is_heavy());
+    }
+}

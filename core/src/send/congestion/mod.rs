@@ -16,7 +16,7 @@ mod trend;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use limit::{Limit, QUEUE_GONE_US, Signs};
+use limit::{Limit, QUEUE_GONE_US, QUEUE_KEPT_US, Signs};
 use losses::{Losses, Tried};
 use meter::{Meter, WINDOW, WINDOW_SHORT};
 use queue_delay::QueueDelay;
@@ -31,7 +31,9 @@ use crate::wire::feedback::TIME_UNIT_US;
 /// A queue that every packet meets is a limit, whatever the trend.
 const QUEUE_STANDING_US: u64 = 60_000;
 /// Without at least such a queue, a trend is jitter.
-const QUEUE_BELIEVED_US: u64 = 10_000;
+const QUEUE_BELIEVED_US: u64 = 15_000;
+/// How long reports have to say so.
+const QUEUE_PERIOD_MIN: Duration = Duration::from_millis(30);
 /// A queue that stays the same for this long, beyond the round trip, though less is sent than arrived, is none.
 const QUEUE_SAME_PERIOD: Duration = Duration::from_millis(400);
 /// What was seen of the path counts for this long after the last packet.
@@ -67,6 +69,8 @@ pub(super) struct Congestion {
     queue: QueueDelay,
     losses: Losses,
     limit: Limit,
+    /// Since when all reports say that there is a queue.
+    queue_since: Option<Timestamp>,
     is_delay_rising: bool,
     news_at: Timestamp,
     halvings: u32,
@@ -84,6 +88,7 @@ impl Congestion {
             queue: QueueDelay::new(now),
             losses: Losses::new(now),
             limit: Limit::new(now),
+            queue_since: None,
             is_delay_rising: false,
             news_at: now,
             halvings: 0,
@@ -137,7 +142,7 @@ impl Congestion {
     /// timeout, and what it was before comes back with the next report.
     pub(super) fn silent(&mut self, silence: Duration, timeout: Duration) {
         let begin = SILENCE_MIN.max(timeout.saturating_mul(SILENCE_TIMEOUTS));
-        let further = silence.checked_sub(begin).map(|rest| 1 + micros(rest) / micros(timeout).max(1));
+        let further = silence.checked_sub(begin).map(|rest| (micros(rest) / micros(timeout).max(1)).saturating_add(1));
         self.halvings = further.map_or(0, |halvings| u32::try_from(halvings).unwrap_or(u32::MAX));
     }
 
@@ -182,15 +187,13 @@ impl Congestion {
             self.received = received;
             self.acked.add(received, bytes);
             self.trend.add(sent_us, received_us);
-            self.queue.add(sent_at, received_us.wrapping_sub(sent_us).cast_signed());
+            self.queue.add(sent_us, received_us);
         }
         self.queue.observe(now);
     }
 
     fn decide(&mut self, signs: &Signs) {
-        let is_rising = self.trend.is_rising() && signs.queue_us > QUEUE_BELIEVED_US;
-        let is_stale = signs.now - self.news_at > NEWS_PERIOD;
-        self.is_delay_rising = (is_rising || signs.queue_us > QUEUE_STANDING_US) && !is_stale;
+        self.judge_delay(signs);
         let obeyed = self.limit.obeyed_for(signs.now);
         let is_no_queue = self.queue.same_for(signs.now).min(obeyed) > QUEUE_SAME_PERIOD + signs.rtt;
         if is_no_queue && signs.queue_us > QUEUE_GONE_US {
@@ -199,16 +202,30 @@ impl Congestion {
             self.limit.undo();
         } else if self.losses.conclude(signs.now, obeyed, signs.rtt) == Some(Tried::InVain) {
             self.limit.undo();
-        } else if self.is_delay_rising || (self.losses.is_heavy() && signs.queue_us > QUEUE_GONE_US) {
+        } else if self.is_delay_rising {
             self.limit.lower(signs);
         } else if self.losses.is_trial_due() {
             self.limit.lower_for_loss(signs);
             self.losses.begin_trial(signs.now);
         } else if self.losses.is_trying() {
             self.limit.hold(signs);
+        } else if self.limit.was_hasty(signs) {
+            self.limit.undo();
         } else {
             self.limit.grow(signs);
         }
+    }
+
+    /// What was held up for a moment and comes all at once looks like a queue to the report in between.
+    fn judge_delay(&mut self, signs: &Signs) {
+        let is_rising = self.trend.is_rising() && signs.queue_us > QUEUE_BELIEVED_US;
+        let is_full = self.losses.is_heavy() && signs.queue_us > QUEUE_KEPT_US;
+        let is_queue = is_rising || is_full || signs.queue_us > QUEUE_STANDING_US;
+        if !is_queue || signs.now - self.news_at > NEWS_PERIOD {
+            self.queue_since = None;
+        }
+        let since = is_queue.then(|| *self.queue_since.get_or_insert(signs.now));
+        self.is_delay_rising = since.is_some_and(|since| signs.now - since >= QUEUE_PERIOD_MIN);
     }
 }
 

@@ -7,9 +7,9 @@ use crate::time::Timestamp;
 /// The fastest packet is remembered for 9 to 10 s: a clock that is off by 100 ppm makes a millisecond of that.
 const BASE_PERIODS: usize = 10;
 const BASE_PERIOD_US: u64 = 1_000_000;
-/// The queue now is that of the fastest packet of the last 98 to 131 ms: frames are bursts, and jitter strikes packets one
-/// by one, but a queue that stands is met by all of them.
-const NOW_PERIODS: usize = 4;
+/// The queue now is that of the fastest packet that came within the last 65 to 98 ms: frames are bursts, and jitter strikes
+/// packets one by one, but a queue that stands is met by all of them.
+const NOW_PERIODS: usize = 3;
 const NOW_PERIOD_US: u64 = 1 << 15;
 /// A packet that took this much longer or shorter than the fastest says that a clock was set.
 const CLOCK_SET_US: u64 = 10_000_000;
@@ -20,23 +20,27 @@ const SAME_US: u64 = 10_000;
 pub(super) struct QueueDelay {
     base: Lowest<BASE_PERIODS, BASE_PERIOD_US>,
     now: Lowest<NOW_PERIODS, NOW_PERIOD_US>,
+    /// When the newest packet was sent.
+    sent_us: u64,
     mark_us: u64,
     mark_at: Timestamp,
 }
 
 impl QueueDelay {
     pub(super) const fn new(now: Timestamp) -> Self {
-        Self { base: Lowest::new(), now: Lowest::new(), mark_us: 0, mark_at: now }
+        Self { base: Lowest::new(), now: Lowest::new(), sent_us: 0, mark_us: 0, mark_at: now }
     }
 
-    /// A packet sent at `sent_at` was under way for `transit_us`, by clocks that have nothing in common.
-    pub(super) fn add(&mut self, sent_at: Timestamp, transit_us: i64) {
+    /// A packet sent at `sent_us` came at `received_us`, by clocks that have nothing in common.
+    pub(super) fn add(&mut self, sent_us: u64, received_us: u64) {
+        let transit_us = received_us.wrapping_sub(sent_us).cast_signed();
         if self.base.get().is_some_and(|base| base.abs_diff(transit_us) > CLOCK_SET_US) {
             self.base = Lowest::new();
             self.now = Lowest::new();
         }
-        self.base.add(sent_at, transit_us);
-        self.now.add(sent_at, transit_us);
+        self.sent_us = sent_us;
+        self.base.add(sent_us, transit_us);
+        self.now.add(received_us, transit_us);
     }
 
     /// The delay that every packet of late met, microseconds.
@@ -61,7 +65,7 @@ impl QueueDelay {
     pub(super) fn rebase(&mut self) {
         self.base = Lowest::new();
         if let Some(now) = self.now.get() {
-            self.base.add(Timestamp::from_micros(self.now.newest * NOW_PERIOD_US), now);
+            self.base.add(self.sent_us, now);
         }
     }
 }
@@ -78,8 +82,8 @@ impl<const N: usize, const PERIOD_US: u64> Lowest<N, PERIOD_US> {
         Self { periods: [i64::MAX; N], newest: 0 }
     }
 
-    fn add(&mut self, at: Timestamp, value: i64) {
-        let period = at.as_micros() / PERIOD_US;
+    fn add(&mut self, at_us: u64, value: i64) {
+        let period = at_us / PERIOD_US;
         let kept = N as u64;
         // No more steps than there are periods.
         self.newest = self.newest.max(period.saturating_sub(kept));
@@ -116,10 +120,13 @@ impl<const N: usize, const PERIOD_US: u64> Lowest<N, PERIOD_US> {
 mod tests {
     use super::*;
 
+    const CLOCKS_DIFFER_US: u64 = 1 << 40;
+
     /// A packet each 5 ms during `millis`, that takes as long as `transit_us` says for its time.
     fn run(queue: &mut QueueDelay, millis: core::ops::Range<u64>, transit_us: impl Fn(u64) -> i64) {
         for at in millis.step_by(5) {
-            queue.add(Timestamp::from_millis(at), transit_us(at));
+            let sent_us = at * 1_000 + CLOCKS_DIFFER_US;
+            queue.add(sent_us, sent_us.wrapping_add_signed(transit_us(at)));
             queue.observe(Timestamp::from_millis(at));
         }
     }
@@ -128,10 +135,10 @@ mod tests {
     fn what_all_packets_meet_is_the_queue() {
         let mut queue = QueueDelay::new(Timestamp::ZERO);
         run(&mut queue, 0..1_000, |_| -7_000_000);
-        run(&mut queue, 1_000..2_000, |at| if at % 50 == 0 { -7_000_000 } else { -6_900_000 });
+        run(&mut queue, 1_000..2_000, |at| if at % 50 == 0 { -7_000_000 } else { -6_930_000 });
         assert_eq!(queue.get_us(), 0);
-        run(&mut queue, 2_000..2_200, |_| -6_900_000);
-        assert_eq!(queue.get_us(), 100_000);
+        run(&mut queue, 2_000..2_200, |_| -6_930_000);
+        assert_eq!(queue.get_us(), 70_000);
         run(&mut queue, 2_200..2_210, |_| -7_000_000);
         assert_eq!(queue.get_us(), 0, "one fast packet is enough");
     }

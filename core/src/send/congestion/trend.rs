@@ -109,7 +109,8 @@ impl Trend {
             return;
         }
         self.delay += received - sent;
-        self.smoothed = if self.groups == 0 { self.delay } else { self.smoothed + (self.delay - self.smoothed) / SMOOTHING };
+        self.smoothed =
+            if self.groups == 0 { self.delay } else { self.smoothed + (self.delay - self.smoothed) / SMOOTHING };
         if let Some(oldest) = self.points.get_mut(place(self.groups)) {
             *oldest = Point { at, delay: self.smoothed };
         }
@@ -161,7 +162,8 @@ impl Trend {
         }
         let ppm = if excess > 0 { UP_PPM } else { DOWN_PPM };
         let passed = received.clamp(0, BURST_US_MAX);
-        self.threshold = (self.threshold + excess * ppm * passed / 1_000_000_000).clamp(THRESHOLD_US_MIN, THRESHOLD_US_MAX);
+        self.threshold =
+            (self.threshold + excess * ppm * passed / 1_000_000_000).clamp(THRESHOLD_US_MIN, THRESHOLD_US_MAX);
     }
 }
 
@@ -187,4 +189,68 @@ const fn since(later: u64, earlier: u64) -> i64 {
 #[expect(clippy::cast_possible_truncation, reason = "a remainder of a usize")]
 const fn place(group: u64) -> usize {
     (group % GROUPS as u64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Groups of three packets each 20 ms, each of which takes `change(group)` longer than the one before; in how many of
+    /// them the delay was seen to rise.
+    fn rising(groups: u64, change: impl Fn(u64) -> i64) -> usize {
+        let mut trend = Trend::new();
+        let mut transit = 0;
+        let mut step = |group: u64| {
+            transit += change(group);
+            let sent = group * 20_000;
+            for packet in 0..3 {
+                trend.add(
+                    sent + packet * 500,
+                    (1u64 << 40).wrapping_add(sent).wrapping_add_signed(transit) + packet * 500,
+                );
+            }
+            trend.is_rising()
+        };
+        (0..groups).filter(|group| step(*group)).count()
+    }
+
+    #[test]
+    fn a_queue_that_grows_is_seen_and_no_other_delay() {
+        assert_eq!(rising(500, |_| 0), 0);
+        assert_eq!(rising(500, |_| -2_000), 0, "a queue that drains");
+        assert_eq!(rising(5_000, |group| i64::from(group % 10 == 0) * 20), 0, "a clock that is off by 100 ppm");
+        assert_eq!(rising(5_000, |group| [6_000, -6_000][group as usize % 2]), 0, "delay that changes");
+        let seen = rising(100, |group| i64::from(group >= 50) * 10_000);
+        assert!((40..50).contains(&seen), "half of what is sent is too much: {seen}");
+        let seen = rising(200, |group| i64::from(group >= 50) * 2_000);
+        assert!((60..140).contains(&seen), "a tenth is too much: {seen}");
+    }
+
+    #[test]
+    fn a_slope_begins_anew_after_a_pause_or_a_jump() {
+        let before_and_after =
+            |jump: i64| rising(53, |group| if group == 40 { jump } else { i64::from(group > 40) * 10_000 });
+        assert_eq!(before_and_after(PAUSE_US + 1), 0, "too few groups since");
+        assert_eq!(before_and_after(-PAUSE_US - 1), 0);
+        assert_ne!(before_and_after(0), 0);
+    }
+
+    #[test]
+    fn what_was_held_up_together_is_one_group() {
+        let group = Group::new(0, 100_000);
+        assert!(group.takes(GROUP_US, 200_000), "sent with it");
+        assert!(group.takes(20_000, 101_000), "let go with it");
+        assert!(!group.takes(20_000, 120_000));
+    }
+
+    #[test]
+    fn the_threshold_learns_the_jitter_but_not_a_stall() {
+        let mut trend = Trend::new();
+        trend.adapt(THRESHOLD_US_INITIAL + STALL_US + 1, 20_000);
+        assert_eq!(trend.threshold, THRESHOLD_US_INITIAL);
+        (0..100).for_each(|_| trend.adapt(THRESHOLD_US_INITIAL + 10_000, 20_000));
+        assert!((22_000..22_500).contains(&trend.threshold), "{}", trend.threshold);
+        (0..1_000).for_each(|_| trend.adapt(0, 20_000));
+        assert_eq!(trend.threshold, THRESHOLD_US_MIN);
+    }
 }

@@ -14,7 +14,6 @@ use crate::time::{Timestamp, micros};
 pub(super) const MBIT: u64 = 1_000_000 / 8;
 const STEP: Duration = Duration::from_micros(250);
 const PACKET: u64 = 1_200;
-const FRAME_PERIOD_US: u64 = 33_333;
 const REPORT_PERIOD_US: u64 = 16_000;
 /// A packet counts as lost once one came that was sent this much later.
 const OVERTAKEN: Duration = Duration::from_millis(60);
@@ -35,6 +34,8 @@ pub(super) struct Path {
     pub(super) blackout: (u64, u64),
     /// What is too fast is dropped at once instead of queued.
     pub(super) polices: bool,
+    /// Nothing leaves the bottleneck for so long, ten times as rarely.
+    pub(super) stall_ms: u64,
     /// The viewer's clock, parts per million too fast.
     pub(super) drift_ppm: i64,
 }
@@ -45,6 +46,8 @@ pub(super) struct Source {
     pub(super) obeys: bool,
     /// Each so many frames one is eight times as large.
     pub(super) key_interval: u64,
+    pub(super) fps: u64,
+    pub(super) seed: u64,
 }
 
 impl Default for Path {
@@ -58,6 +61,7 @@ impl Default for Path {
             loss_ppm: 0,
             blackout: (0, 0),
             polices: false,
+            stall_ms: 0,
             drift_ppm: 0,
         }
     }
@@ -65,7 +69,7 @@ impl Default for Path {
 
 impl Default for Source {
     fn default() -> Self {
-        Self { wish: 4 * MBIT, obeys: true, key_interval: 150 }
+        Self { wish: 4 * MBIT, obeys: true, key_interval: 150, fps: 30, seed: 7 }
     }
 }
 
@@ -116,9 +120,9 @@ impl Run {
         let rtt = Duration::from_millis(path.delay_ms[0].1 * 2);
         Self {
             path,
-            source,
             congestion: Congestion::new(Timestamp::ZERO),
-            rng: Rng::new(7),
+            rng: Rng::new(source.seed),
+            source,
             now: Timestamp::ZERO,
             backlog: 0,
             frame_rate: 1,
@@ -170,15 +174,22 @@ impl Run {
         if self.now.as_micros() < self.next_frame {
             return;
         }
-        self.next_frame += FRAME_PERIOD_US;
+        let period = 1_000_000 / self.source.fps;
+        self.next_frame += period;
         let target = self.congestion.target().filter(|_| self.source.obeys);
         let rate = target.map_or(self.source.wish, |target| target.0.min(self.source.wish));
-        let usual = rate * FRAME_PERIOD_US / 1_000_000;
+        let usual = rate * period / 1_000_000;
         // Key frames fit into the rate over a second or so.
         let is_key = self.frames.is_multiple_of(self.source.key_interval);
         let is_saving = self.frames % self.source.key_interval <= 30;
         self.frames += 1;
-        let len = if is_key { usual * 8 } else if is_saving { usual * 23 / 30 } else { usual };
+        let len = if is_key {
+            usual * 8
+        } else if is_saving {
+            usual * 23 / 30
+        } else {
+            usual
+        };
         self.backlog += len * (80 + self.rng.below(41)) / 100;
         let fast = self.backlog * 100;
         self.frame_rate = self.congestion.pacing().map_or(fast, |Rate(pacing)| fast.min(pacing)).max(1);
@@ -187,7 +198,8 @@ impl Run {
     fn send(&mut self) {
         while self.backlog >= PACKET && self.next_packet <= self.now {
             self.backlog -= PACKET;
-            self.next_packet = self.now.max(self.next_packet) + Duration::from_micros(PACKET * 1_000_000 / self.frame_rate);
+            self.next_packet =
+                self.now.max(self.next_packet) + Duration::from_micros(PACKET * 1_000_000 / self.frame_rate);
             self.congestion.sent(self.now, PACKET as usize);
             let number = self.sent.len();
             self.sent.push(Sent { at: self.now, is_settled: false });
@@ -206,6 +218,9 @@ impl Run {
         }
         let capacity = self.since(&self.path.capacity);
         self.idle_at = self.idle_at.max(self.now) + Duration::from_micros(PACKET * 1_000_000 / capacity);
+        let stall = Duration::from_millis(self.path.stall_ms);
+        let into = Duration::from_micros(micros(self.idle_at - Timestamp::ZERO) % micros(stall * 10).max(1));
+        self.idle_at += stall.saturating_sub(into);
         let leaves = if self.path.polices { self.now } else { self.idle_at };
         let jitter = Duration::from_micros(self.rng.below(self.path.jitter_ms * 2_000 + 1));
         let mut arrives = leaves + Duration::from_millis(self.since(&self.path.delay_ms)) + jitter;
