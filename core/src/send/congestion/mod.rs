@@ -31,7 +31,7 @@ use crate::wire::feedback::TIME_UNIT_US;
 /// A queue that every packet meets is a limit, whatever the trend.
 const QUEUE_STANDING_US: u64 = 60_000;
 /// Without at least such a queue, a trend is jitter.
-const QUEUE_BELIEVED_US: u64 = 15_000;
+const QUEUE_BELIEVED_US: u64 = 18_000;
 /// How long reports have to say so.
 const QUEUE_PERIOD_MIN: Duration = Duration::from_millis(30);
 /// A queue that stays the same for this long, beyond the round trip, though less is sent than arrived, is none.

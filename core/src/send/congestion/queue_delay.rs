@@ -135,10 +135,10 @@ mod tests {
     fn what_all_packets_meet_is_the_queue() {
         let mut queue = QueueDelay::new(Timestamp::ZERO);
         run(&mut queue, 0..1_000, |_| -7_000_000);
-        run(&mut queue, 1_000..2_000, |at| if at % 50 == 0 { -7_000_000 } else { -6_930_000 });
+        run(&mut queue, 1_000..2_000, |at| if at % 50 == 0 { -7_000_000 } else { -6_980_000 });
         assert_eq!(queue.get_us(), 0);
-        run(&mut queue, 2_000..2_200, |_| -6_930_000);
-        assert_eq!(queue.get_us(), 70_000);
+        run(&mut queue, 2_000..2_200, |_| -6_980_000);
+        assert_eq!(queue.get_us(), 20_000);
         run(&mut queue, 2_200..2_210, |_| -7_000_000);
         assert_eq!(queue.get_us(), 0, "one fast packet is enough");
     }
