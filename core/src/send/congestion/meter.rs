@@ -58,7 +58,6 @@ impl Meter {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "masked to the size of the ring")]
 const fn place(period: u64) -> usize {
     (period & MASK) as usize
 }

@@ -43,8 +43,8 @@ const SILENCE_MIN: Duration = Duration::from_millis(500);
 const SILENCE_TIMEOUTS: u32 = 4;
 /// What an encoder is asked for, in tenths of the estimate: it misses its rate, and repairs want some.
 const TARGET_TENTHS: u64 = 9;
-/// How fast a frame leaves, in tenths of that: most are smaller than the largest.
-const PACING_TENTHS: u64 = 15;
+/// How fast a frame leaves, in tenths of that: a little over the estimate, so that a key frame makes no queue to speak of.
+const PACING_TENTHS: u64 = 13;
 /// Where the viewer's clock begins: far from the ends of the number.
 const CLOCK_ORIGIN: u64 = 1 << 40;
 

@@ -110,7 +110,6 @@ impl<const N: usize, const PERIOD_US: u64> Lowest<N, PERIOD_US> {
         }
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "a remainder of a usize")]
     const fn place(period: u64) -> usize {
         (period % N as u64) as usize
     }

@@ -186,7 +186,6 @@ const fn since(later: u64, earlier: u64) -> i64 {
     later.wrapping_sub(earlier).cast_signed()
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a remainder of a usize")]
 const fn place(group: u64) -> usize {
     (group % GROUPS as u64) as usize
 }

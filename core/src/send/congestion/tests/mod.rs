@@ -73,17 +73,17 @@ fn jitter_and_stalls_are_no_limit() {
 
 #[test]
 fn a_bottleneck_is_used_and_its_queue_kept_short() {
-    for delay in [1, 20, 150] {
+    for (delay, queue_max, p95_max) in [(1, 100, 60), (20, 100, 60), (150, 130, 80)] {
         let path = || Path { delay_ms: vec![(0, delay)], ..bottleneck(2) };
         let run = Run::new(path(), steady()).until_s(60);
         let used = utilisation(&run, 2 * MBIT, 5_000, 60_000, 1_000);
         assert!(used.iter().all(|percent| (80..=105).contains(percent)), "delay {delay}: {used:?}");
         let estimates = (lowest_estimate(run.during(2_000, 60_000)), highest_estimate(run.during(2_000, 60_000)));
         assert!(estimates.0 >= 2 * MBIT * 80 / 100 && estimates.1 <= 2 * MBIT * 135 / 100, "{estimates:?}");
-        assert!(run.queue_ms_max(2_000, 60_000) < 100, "{} ms", run.queue_ms_max(2_000, 60_000));
+        assert!(run.queue_ms_max(2_000, 60_000) < queue_max, "{} ms", run.queue_ms_max(2_000, 60_000));
         let run = Run::new(path(), Source::default()).until_s(60);
         let p95 = run.queue_ms_p95(3_000, 60_000);
-        assert!(p95 <= 80, "with key frames: {p95} ms");
+        assert!(p95 <= p95_max, "with key frames: {p95} ms");
     }
 }
 
@@ -122,7 +122,7 @@ fn a_deep_queue_is_drained() {
 fn a_source_that_does_not_obey_is_held_back_by_pacing() {
     let run = Run::new(bottleneck(2), Source { obeys: false, ..steady() }).until_s(30);
     assert!(lowest_estimate(run.during(2_000, 30_000)) >= 2 * MBIT * 80 / 100);
-    assert!(run.queue_ms_max(3_000, 30_000) < 150, "{} ms", run.queue_ms_max(3_000, 30_000));
+    assert!(run.queue_ms_max(3_000, 30_000) < 100, "{} ms", run.queue_ms_max(3_000, 30_000));
     assert_eq!(dropped_permille(&run, 3_000, 30_000), 0);
 }
 
@@ -157,7 +157,7 @@ fn a_shallow_queue_is_a_limit_too() {
     let used = run.percent_of(2 * MBIT, 3_000, 30_000);
     assert!((80..=105).contains(&used), "{used} %");
     let dropped = dropped_permille(&run, 3_000, 30_000);
-    assert!(dropped <= 20, "{dropped} of 1000");
+    assert!(dropped <= 30, "{dropped} of 1000");
 }
 
 #[test]
