@@ -16,11 +16,12 @@ fn steady() -> Source {
     Source { key_interval: u64::MAX, ..Source::default() }
 }
 
-/// Runs many seeds over a path that carries far more than is sent; the milliseconds in which the rate was lowered.
+/// Runs many seeds over a path that carries far more than is sent; the milliseconds in which the rate
+/// was lowered or repairs were held back.
 fn lowered_ms(path: impl Fn() -> Path, fps: u64, seconds: u64) -> usize {
     let lowered = |seed| {
         let run = Run::new(path(), Source { fps, seed, key_interval: fps * 5, ..Source::default() }).until_s(seconds);
-        run.samples.iter().filter(|sample| sample.estimate.is_some()).count()
+        run.samples.iter().filter(|sample| sample.estimate.is_some() || sample.is_rising).count()
     };
     (0..10).map(lowered).sum()
 }
@@ -115,6 +116,7 @@ fn a_deep_queue_is_drained() {
     let path = Path { capacity: vec![(0, 4 * MBIT), (10_000, MBIT)], queue_ms: 5_000, ..Path::default() };
     let run = Run::new(path, steady()).until_s(20);
     assert!(run.queue_ms_max(10_000, 20_000) < 800, "{} ms", run.queue_ms_max(10_000, 20_000));
+    assert!(run.during(10_250, 11_000).iter().all(|sample| sample.is_rising), "a queue, though it shrinks");
     assert!(run.queue_ms_max(12_000, 20_000) < 100, "{} ms", run.queue_ms_max(12_000, 20_000));
 }
 

@@ -81,6 +81,7 @@ pub(super) struct Sample {
     pub(super) delivered: u64,
     pub(super) sent: u64,
     pub(super) dropped: u64,
+    pub(super) is_rising: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -284,8 +285,9 @@ impl Run {
         let estimate = self.congestion.estimate().map(|rate| rate.0);
         assert!(estimate.is_none_or(|rate| (RATE_BYTES_MIN..=RATE_BYTES_MAX).contains(&rate)));
         let queue_ms = micros(self.idle_at - self.now) / 1_000;
+        let is_rising = self.congestion.is_delay_rising();
         let sample = self.sample_mut();
-        *sample = Sample { estimate, queue_ms, ..*sample };
+        *sample = Sample { estimate, queue_ms, is_rising, ..*sample };
     }
 
     fn sample_mut(&mut self) -> &mut Sample {
