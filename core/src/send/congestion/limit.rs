@@ -22,9 +22,9 @@ const DECREASE_SPACING: Duration = Duration::from_millis(100);
 /// Time until a lower rate can show at the earliest, beyond the round trip: a frame is under way, and a report.
 const EFFECT_DELAY: Duration = Duration::from_millis(50);
 /// A queue that is none any more.
-const QUEUE_NONE_US: u64 = 5_000;
+const QUEUE_NONE_US: u64 = 10_000;
 /// Queues that the rate neither rises with nor has to fall for.
-pub(super) const QUEUE_KEPT_US: u64 = 30_000;
+const QUEUE_KEPT_US: u64 = 30_000;
 /// A queue that counts as gone.
 pub(super) const QUEUE_GONE_US: u64 = 20_000;
 
@@ -121,8 +121,12 @@ impl Limit {
 
     /// Whether the queue that the rate was lowered for went away sooner than a lower rate can help: a burst, or jitter.
     pub(super) fn was_hasty(&self, signs: &Signs) -> bool {
-        let is_early = |before: Before| signs.now - before.lowered_at < signs.empty_rtt() + EFFECT_DELAY;
-        signs.queue_us < QUEUE_NONE_US && self.before.is_some_and(is_early)
+        signs.queue_us < QUEUE_NONE_US && self.is_early(signs)
+    }
+
+    /// Whether the rate was lowered so recently that what is seen cannot come of it.
+    fn is_early(&self, signs: &Signs) -> bool {
+        self.before.is_some_and(|before| signs.now - before.lowered_at < signs.empty_rtt() + EFFECT_DELAY)
     }
 
     /// The path has a queue: lowers the rate, unless that was just done.
@@ -173,7 +177,7 @@ impl Limit {
         let step = self.pass(signs);
         let Some(estimate) = self.estimate else { return };
         let mut rate = estimate;
-        if self.before.is_some() && signs.queue_us <= QUEUE_GONE_US {
+        if self.before.is_some() && signs.queue_us <= QUEUE_GONE_US && !self.is_early(signs) {
             self.before = None;
             rate = rate.max(thousandths(self.capacity, DRAINED));
         }
@@ -210,4 +214,67 @@ impl Limit {
 
 const fn thousandths(of: u64, share: u64) -> u64 {
     of.saturating_mul(share) / 1_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: Rate = Rate(100_000);
+
+    fn at(millis: u64, queue_ms: u64) -> Signs {
+        let rtt = Duration::from_millis(200 + queue_ms);
+        let now = Timestamp::from_millis(millis);
+        Signs { now, rtt, queue_us: queue_ms * 1_000, sent: RATE, acked: RATE, acked_lately: RATE }
+    }
+
+    fn lowered() -> Limit {
+        let mut limit = Limit::new(Timestamp::ZERO);
+        limit.lower(&at(1_000, 100));
+        assert_eq!(limit.get(), Some(Rate(85_000)));
+        limit
+    }
+
+    #[test]
+    fn the_rate_falls_once_in_a_round_trip_and_further_for_a_longer_queue() {
+        let mut limit = lowered();
+        limit.lower(&at(1_290, 400));
+        assert_eq!(limit.get(), Some(Rate(85_000)));
+        limit.lower(&at(1_300, 400));
+        assert_eq!(limit.get(), Some(Rate(60_000)), "400 ms are gone in a second");
+        limit.lower(&at(2_000, 5_000));
+        assert_eq!(limit.get(), Some(Rate(50_000)));
+        limit.lower(&at(3_000, 100));
+        assert_eq!(limit.get(), Some(Rate(50_000)), "never up");
+    }
+
+    #[test]
+    fn a_path_that_stood_still_does_not_end_at_nothing() {
+        let mut limit = Limit::new(Timestamp::ZERO);
+        limit.lower(&Signs { acked_lately: Rate(0), ..at(1_000, 100) });
+        assert_eq!(limit.get(), Some(Rate(21_250)));
+    }
+
+    #[test]
+    fn the_rate_rises_again_when_the_queue_is_gone_and_not_while_there_is_one() {
+        let mut limit = lowered();
+        limit.grow(&at(1_240, 15));
+        assert_eq!(limit.get(), Some(Rate(85_000)), "not by the lower rate");
+        limit.grow(&at(1_500, 25));
+        assert_eq!(limit.get(), Some(Rate(85_000)), "not gone");
+        limit.grow(&at(1_500, 15));
+        assert_eq!(limit.get(), Some(Rate(95_000)));
+        limit.grow(&at(1_700, 35));
+        assert_eq!(limit.get(), Some(Rate(95_000)), "a new one");
+        limit.grow(&at(1_900, 25));
+        assert_eq!(limit.get(), Some(Rate(95_600)), "3 % a second");
+    }
+
+    #[test]
+    fn what_went_by_itself_was_no_limit() {
+        let hasty = |millis, queue_ms| lowered().was_hasty(&at(millis, queue_ms));
+        assert!(hasty(1_240, 9));
+        assert!(!hasty(1_240, 11), "not gone");
+        assert!(!hasty(1_250, 9), "the lower rate may have helped");
+    }
 }

@@ -19,8 +19,6 @@ const PACKETS_MIN: u32 = 5;
 const FLOOR_PPM: u64 = 200_000;
 /// Loss so far over the floor is put to the test.
 const EXCESS_PPM: u64 = 100_000;
-/// Loss that counts together with a queue.
-const WITH_QUEUE_PPM: u64 = 100_000;
 /// How long the outcome of a test counts.
 const FLOOR_PERIOD: Duration = Duration::from_secs(60);
 /// How long the source has to follow, or the test says nothing.
@@ -92,11 +90,6 @@ impl Losses {
         }
     }
 
-    /// Whether so much is lost, all the time, that a queue is the likely reason if there is one.
-    pub(super) fn is_heavy(&self) -> bool {
-        self.is_over(WITH_QUEUE_PPM)
-    }
-
     /// Whether a lower rate should be tried, as more is lost than is known to be random.
     pub(super) fn is_trial_due(&self) -> bool {
         self.trial.is_none() && self.is_over(self.floor_ppm + EXCESS_PPM)
@@ -158,7 +151,7 @@ mod tests {
     fn check(lost: u32, expected: Tried) {
         let mut losses = Losses::new(Timestamp::ZERO);
         let now = after(5, 5, 0, &mut losses);
-        assert!(losses.is_trial_due() && losses.is_heavy());
+        assert!(losses.is_trial_due());
         losses.begin_trial(now);
         assert!(!losses.is_trial_due() && losses.is_trying());
         let now = after(10 - lost, lost, 1_500, &mut losses);
@@ -204,6 +197,6 @@ mod tests {
         after(10, 0, 0, &mut losses);
         losses.add(Timestamp::from_millis(2_500), 10, 400);
         after(10, 0, 2_516, &mut losses);
-        assert!(!losses.is_trial_due() && !losses.is_heavy());
+        assert!(!losses.is_trial_due());
     }
 }

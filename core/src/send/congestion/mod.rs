@@ -16,7 +16,7 @@ mod trend;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use limit::{Limit, QUEUE_GONE_US, QUEUE_KEPT_US, Signs};
+use limit::{Limit, QUEUE_GONE_US, Signs};
 use losses::{Losses, Tried};
 use meter::{Meter, WINDOW, WINDOW_SHORT};
 use queue_delay::QueueDelay;
@@ -196,7 +196,7 @@ impl Congestion {
         self.judge_delay(signs);
         let obeyed = self.limit.obeyed_for(signs.now);
         let is_no_queue = self.queue.same_for(signs.now).min(obeyed) > QUEUE_SAME_PERIOD + signs.rtt;
-        if is_no_queue && signs.queue_us > QUEUE_GONE_US {
+        if is_no_queue && signs.queue_us > QUEUE_GONE_US && self.news_at == signs.now {
             self.queue.rebase();
             self.is_delay_rising = false;
             self.limit.undo();
@@ -219,8 +219,7 @@ impl Congestion {
     /// What was held up for a moment and comes all at once looks like a queue to the report in between.
     fn judge_delay(&mut self, signs: &Signs) {
         let is_rising = self.trend.is_rising() && signs.queue_us > QUEUE_BELIEVED_US;
-        let is_full = self.losses.is_heavy() && signs.queue_us > QUEUE_KEPT_US;
-        let is_queue = is_rising || is_full || signs.queue_us > QUEUE_STANDING_US;
+        let is_queue = is_rising || signs.queue_us > QUEUE_STANDING_US;
         if !is_queue || signs.now - self.news_at > NEWS_PERIOD {
             self.queue_since = None;
         }

@@ -235,6 +235,20 @@ mod tests {
     }
 
     #[test]
+    fn a_slope_that_falls_again_is_no_queue_that_grows() {
+        let after = |slopes: [i64; 3]| {
+            let mut trend = Trend { slope_before: slopes[0], ..Trend::new() };
+            trend.judge(slopes[1], 20_000);
+            trend.slope_before = slopes[1];
+            trend.judge(slopes[2], 20_000);
+            trend.is_rising()
+        };
+        assert!(after([0, 30_000, 30_000]));
+        assert!(!after([40_000, 30_000, 20_000]));
+        assert!(!after([0, 30_000, 5_000]));
+    }
+
+    #[test]
     fn what_was_held_up_together_is_one_group() {
         let group = Group::new(0, 100_000);
         assert!(group.takes(GROUP_US, 200_000), "sent with it");

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod path;
+mod reports;
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -160,6 +161,14 @@ fn a_shallow_queue_is_a_limit_too() {
     assert!((80..=105).contains(&used), "{used} %");
     let dropped = dropped_permille(&run, 3_000, 30_000);
     assert!(dropped <= 30, "{dropped} of 1000");
+}
+
+#[test]
+fn a_moment_of_delay_is_forgotten_at_once() {
+    let path = Path { delay_ms: vec![(0, 20), (5_000, 70), (5_170, 20)], ..Path::default() };
+    let run = Run::new(path, steady()).until_s(10);
+    let lowered = run.samples.iter().filter(|sample| sample.estimate.is_some()).count();
+    assert!((1..150).contains(&lowered), "{lowered} ms");
 }
 
 #[test]
