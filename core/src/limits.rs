@@ -134,6 +134,10 @@ pub const PACING_QUEUE_PERIOD: Duration = Duration::from_millis(50);
 pub const CATCH_UP_BYTES_MAX: usize = 1 << 20;
 /// Ranges of withheld frames that are remembered for one viewer: every second frame of a full global buffer.
 pub const SKIP_RANGES_MAX: usize = 320;
+/// The lowest rate that a path is slowed down to, bytes a second.
+pub const RATE_BYTES_MIN: u64 = 15_000;
+/// The highest rate that an estimate of a path can be, bytes a second.
+pub const RATE_BYTES_MAX: u64 = 125_000_000;
 /// Answers to one kind of control message that wait for one viewer.
 pub const CONTROL_RETRANSMIT_MAX: usize = 8;
 
@@ -252,4 +256,5 @@ const _: () = {
     assert!(PAIRING_LAPSES_SPACING.as_secs() > 2 * PAIRING_ATTEMPT_PERIOD.as_secs());
     assert!(ACK_BITS_MAX < ARRIVALS_MAX && ARRIVALS_MAX.is_power_of_two());
     assert!(STALLED_PERIOD.as_micros() < IDLE_PERIOD.as_micros());
+    assert!(RATE_BYTES_MIN < RATE_BYTES_MAX);
 };
