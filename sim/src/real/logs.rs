@@ -71,7 +71,7 @@ impl Index {
             let place = self.0.get(&released.sha256).ok_or_else(|| fault(None))?;
             let passage = passages.get_mut(*place).and_then(Option::as_mut).ok_or_else(|| fault(None))?;
             // A viewer that begins anew may get a frame again: the first time counts.
-            passage.released.get_or_insert(Duration::from_nanos(released.t_ns));
+            passage.released.get_or_insert_with(|| Duration::from_nanos(released.t_ns));
         }
         Ok(passages)
     }
