@@ -58,6 +58,8 @@ pub const REPAIRABLE_BYTES_MAX: usize = 4 << 20;
 pub const PENDING_REPAIRS_MAX: usize = 64;
 /// Repairs and parity take at most this share of what the source makes.
 pub const REPAIR_SHARE_PERCENT_MAX: u64 = 60;
+/// The same while the delay of the path rises.
+pub const REPAIR_SHARE_PERCENT_RISING: u64 = 25;
 /// Of that, what is kept for repairs whatever parity takes.
 pub const REPAIR_RESERVE_PERCENT: u64 = 10;
 /// What they may take in any case, bytes a second and at once.

@@ -254,6 +254,8 @@ impl ServerHooks for Hooks {
             ServerEvent::ViewerLeft { address, reason, .. } => tracing::info!("viewer {address} is gone: {reason}"),
             ServerEvent::ViewerMoved { from, to, .. } => tracing::info!("viewer {from} is at {to} now"),
             ServerEvent::PairingCode(code) => print_code(*code),
+            ServerEvent::BitrateWanted(Some(bits)) => tracing::info!("the paths carry {} kbit/s", bits / 1_000),
+            ServerEvent::BitrateWanted(None) => tracing::info!("the paths carry all that the encoder makes"),
             ServerEvent::KeyFrameWanted | ServerEvent::Finished => {}
         }
     }

@@ -31,6 +31,8 @@ pub trait ServerHooks {
     fn start_source(&mut self) {}
     /// The encoder should make its next picture a key frame.
     fn request_key_frame(&mut self) {}
+    /// The source should make so many bits a second at most, or as many as it likes.
+    fn limit_bitrate(&mut self, _bits_per_second: Option<u64>) {}
     /// The access unit with this number, counted from 0, is about to be handed to the core.
     fn handing_over(&mut self, _index: u64) {}
     /// Something happened to the viewers.
@@ -303,6 +305,7 @@ impl<'a, D: DatagramSocket, S: Handshake, H: ServerHooks> Driver<'a, D, S, H> {
             ServerEvent::ViewerMoved { .. } => self.observe_at = now,
             ServerEvent::PairingCode(_) => {}
             ServerEvent::KeyFrameWanted => self.hooks.request_key_frame(),
+            ServerEvent::BitrateWanted(bits_per_second) => self.hooks.limit_bitrate(*bits_per_second),
             ServerEvent::Finished => self.finished = true,
         }
     }

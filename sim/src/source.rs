@@ -80,18 +80,26 @@ pub struct SyntheticSource {
     units: u64,
     since_key: u32,
     key_requested: bool,
+    /// Bytes of a picture at most, but for keys; what a real encoder keeps to on average.
+    picture_bytes_max: Option<usize>,
 }
 
 impl SyntheticSource {
     /// A source whose first access unit is a key.
     #[must_use]
     pub fn new(seed: u64, model: SourceModel) -> Self {
-        Self { model, rng: Rng::new(seed), units: 0, since_key: 0, key_requested: true }
+        Self { model, rng: Rng::new(seed), units: 0, since_key: 0, key_requested: true, picture_bytes_max: None }
     }
 
     /// Makes the next access unit a key.
     pub const fn request_key(&mut self) {
         self.key_requested = true;
+    }
+
+    /// Makes so many bits a second at most from now on, or as many as it likes; keys are what they are.
+    pub fn limit(&mut self, bits_per_second: Option<u64>) {
+        let bytes = |bits: u64| usize::try_from(bits / 8 / u64::from(self.model.fps.max(1))).unwrap_or(usize::MAX);
+        self.picture_bytes_max = bits_per_second.map(bytes);
     }
 
     /// When the next access unit is captured, if the first one is at the origin of time.
@@ -109,7 +117,7 @@ impl SyntheticSource {
         let disposable = !key && every != 0 && self.since_key.is_multiple_of(every);
         let still = self.rng.chance_ppm(self.model.still_ppm);
         let sizes = if still { self.model.still_bytes.clone() } else { self.model.delta_bytes.clone() };
-        let delta_bytes = between(&mut self.rng, &sizes);
+        let delta_bytes = between(&mut self.rng, &sizes).min(self.picture_bytes_max.unwrap_or(usize::MAX));
         let bytes = match (key, disposable) {
             (true, _) => self.write(self.model.key_bytes, &[&SPS_1280X720, &PPS], &IDR_SLICE),
             (false, true) => self.write(delta_bytes, &[], &DISPOSABLE_SLICE),

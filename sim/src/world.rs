@@ -303,6 +303,7 @@ impl World {
         self.trace.event(self.now, format_args!("{event:?}"));
         match event {
             ServerEvent::KeyFrameWanted => self.source.request_key(),
+            ServerEvent::BitrateWanted(bits) => self.source.limit(bits),
             ServerEvent::Finished => self.finished = true,
             ServerEvent::ViewerMoved { .. } => self.moves_followed += 1,
             ServerEvent::ViewerJoined { .. } | ServerEvent::ViewerLeft { .. } | ServerEvent::PairingCode(_) => {}

@@ -82,7 +82,8 @@ impl Arrivals {
             if let (Some(time), Some(byte)) = (self.time_of(number), bitmap.get_mut(i / 8)) {
                 *byte |= 0x80 >> (i % 8);
                 write_gap(&mut writer, units(newer).saturating_sub(units(time)));
-                newer = time;
+                // A later number may have come first: the report counts back from the earliest of those above.
+                newer = newer.min(time);
             }
             bits += 1;
         }

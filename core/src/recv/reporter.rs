@@ -18,6 +18,8 @@ const GAPS_BYTES_MAX: usize = 700;
 const REPORTS_COVERED: usize = 4;
 /// What surrounds a report: type and length, header with connection id, tag.
 const REPORT_OVERHEAD: usize = 3 + 7 + 16;
+/// How often a request is repeated at once: requests are lost in bursts, too.
+const NEED_QUICK_REPEATS: u32 = 3;
 /// A report leaves once this much can be paid for.
 const REPORT_BYTES_USUAL: u64 = 80;
 
@@ -41,9 +43,9 @@ pub(super) struct Reporter {
     /// Largest packet number of the last reports: the window reaches back over them, so that the loss of some loses nothing.
     covered: [u64; REPORTS_COVERED],
     sent: u64,
-    /// Symbols that the last report asked for, and whether it was the first to ask for them.
+    /// Symbols that the last report asked for, and how often that is to be repeated as soon as can be.
     asked: u32,
-    asked_once: bool,
+    repeats: u32,
     credit: Credit,
 }
 
@@ -51,7 +53,7 @@ impl Reporter {
     /// A reporter whose first report is due at once: it confirms the session.
     pub(super) const fn new(now: Timestamp) -> Self {
         let credit = Credit { bytes: CREDIT_BYTES_MAX, at: now, earned: 0 };
-        Self { due: now, last: None, covered: [0; REPORTS_COVERED], sent: 0, asked: 0, asked_once: false, credit }
+        Self { due: now, last: None, covered: [0; REPORTS_COVERED], sent: 0, asked: 0, repeats: 0, credit }
     }
 
     pub(super) const fn due(&self) -> Timestamp {
@@ -74,7 +76,7 @@ impl Reporter {
         if symbols > self.asked {
             self.within(now, Duration::ZERO);
         } else if symbols > 0 {
-            self.within(now, if self.asked_once { Duration::ZERO } else { NEED_REPEAT_PERIOD });
+            self.within(now, if self.repeats > 0 { Duration::ZERO } else { NEED_REPEAT_PERIOD });
         }
         self.asked = self.asked.min(symbols);
     }
@@ -147,7 +149,7 @@ impl Reporter {
         self.last = Some(now);
         self.due = now + FEEDBACK_STILL_PERIOD;
         self.credit.spend(now, len + REPORT_OVERHEAD);
-        self.asked_once = symbols > self.asked;
+        self.repeats = if symbols > self.asked { NEED_QUICK_REPEATS } else { self.repeats.saturating_sub(1) };
         self.asked = symbols;
         self.need(now, symbols);
         self.sent += 1;

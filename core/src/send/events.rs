@@ -65,6 +65,9 @@ pub enum ServerEvent {
     PairingCode(Option<PairingCode>),
     /// The encoder should make its next picture a key frame.
     KeyFrameWanted,
+    /// The encoder should make so many bits a second at most, for what the paths to the viewers carry; as many as it likes
+    /// if absent.
+    BitrateWanted(Option<u64>),
     /// Every goodbye is said: the shell may stop.
     Finished,
 }

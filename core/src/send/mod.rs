@@ -6,7 +6,6 @@
 //! [`Server`] is the machine that the shell drives; the other files are its parts.
 
 mod admission;
-#[cfg_attr(not(test), expect(dead_code, reason = "the viewers do not ask it yet"))]
 mod congestion;
 mod cookie;
 mod events;
@@ -27,6 +26,7 @@ mod sessions;
 mod skips;
 mod state;
 mod stream;
+mod target;
 mod token;
 mod token_bucket;
 mod viewer;

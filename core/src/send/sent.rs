@@ -21,6 +21,8 @@ const OVERTAKEN_BY_MAX: Duration = Duration::from_millis(60);
 pub(super) struct Rtt {
     smoothed: Option<Duration>,
     variation: Duration,
+    /// The smallest lately; it rises slowly towards what is measured.
+    smallest: Duration,
 }
 
 impl Rtt {
@@ -28,8 +30,10 @@ impl Rtt {
         let Some(smoothed) = self.smoothed else {
             self.smoothed = Some(sample);
             self.variation = sample / 2;
+            self.smallest = sample;
             return;
         };
+        self.smallest = sample.min(self.smallest + sample.saturating_sub(self.smallest) / 256);
         self.variation = (self.variation * 3 + smoothed.abs_diff(sample)) / 4;
         self.smoothed = Some((smoothed * 7 + sample) / 8);
     }
@@ -42,6 +46,11 @@ impl Rtt {
     /// When a packet must have been reported if it came: sooner than [`timeout`](Self::timeout), as reports come by themselves.
     pub(super) fn report_due(&self) -> Duration {
         self.or_initial() + (self.variation * 2).max(Duration::from_millis(3)) + FEEDBACK_SPACING_MIN
+    }
+
+    /// The shortest that it takes, or a guess: what a round of repair takes when nothing is in its way.
+    pub(super) const fn smallest_or_initial(&self) -> Duration {
+        if self.smoothed.is_some() { self.smallest } else { RTT_INITIAL }
     }
 
     /// The smoothed time, or a guess.

@@ -10,6 +10,7 @@ use super::events::{LeaveReason, ServerEvent, ServerStats, TimeoutReason, Viewer
 use super::key_frames::KeyFramePolicy;
 use super::state::{ViewerInput, ViewerState};
 use super::stream::{AccessUnitRefused, Stream};
+use super::target::Target;
 use super::viewer::{Viewer, ViewerId};
 use super::viewers::Viewers;
 use crate::handshake::Handshake;
@@ -48,6 +49,7 @@ pub struct Server<H: Handshake> {
     pub(super) stream: Stream,
     pub(super) stats: ServerStats,
     pub(super) key_frames: KeyFramePolicy,
+    pub(super) target: Target,
     events: VecDeque<ServerEvent>,
     /// Set once: what viewers are told from then on, and until when those that are behind may catch up.
     pub(super) ending: Option<(CloseCode, Timestamp)>,
@@ -67,6 +69,7 @@ impl<H: Handshake> Server<H> {
             stream: Stream::new(now, config.codec, config.fps, config.answers_key_requests),
             stats: ServerStats::default(),
             key_frames: KeyFramePolicy::new(now, config.answers_key_requests),
+            target: Target::new(now),
             events: code.into_iter().collect(),
             ending: None,
             finished: false,

@@ -6,6 +6,7 @@ use super::events::{LeaveReason, ServerEvent};
 use super::frame_buffer::Frame;
 use super::server::Server;
 use super::state::{ViewerInput, ViewerState};
+use super::viewer::Viewer;
 use crate::handshake::Handshake;
 use crate::limits::CATCH_UP_BYTES_MAX;
 use crate::seal::OpenError;
@@ -47,10 +48,22 @@ impl<H: Handshake> Server<H> {
             understood &= self.handle_message(now, from, index, message);
         }
         self.viewers.reschedule(index, &self.stream);
+        self.follow_paths(now);
         if self.ending.is_some() {
             self.drain(now);
         }
         understood
+    }
+
+    /// Tells the encoder what the paths carry, if that has changed.
+    fn follow_paths(&mut self, now: Timestamp) {
+        if !self.target.is_due(now) {
+            return;
+        }
+        let live = self.viewers.iter().filter(|viewer| viewer.state == ViewerState::Live);
+        if let Some(wanted) = self.target.follow(now, live.map(Viewer::target)) {
+            self.push(ServerEvent::BitrateWanted(wanted.map(|rate| rate.0 * 8)));
+        }
     }
 
     /// The session that a datagram names. A viewer that was let in may come from a new address, one that was not has to

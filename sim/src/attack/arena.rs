@@ -304,6 +304,7 @@ impl Arena {
                 | ServerEvent::ViewerLeft { .. }
                 | ServerEvent::ViewerMoved { .. }
                 | ServerEvent::PairingCode(_)
+                | ServerEvent::BitrateWanted(_)
                 | ServerEvent::Finished => self.events.push((self.now, event)),
             }
         }

@@ -213,6 +213,7 @@ impl<'a> Cell<'a> {
         while let Some(event) = self.server.poll_event() {
             match event {
                 ServerEvent::KeyFrameWanted => self.source.request_key(),
+                ServerEvent::BitrateWanted(bits) => self.source.limit(bits),
                 ServerEvent::ViewerJoined { .. } => self.began = self.began.or(Some(self.now)),
                 ServerEvent::ViewerLeft { .. }
                 | ServerEvent::ViewerMoved { .. }

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use crate::limits::{
     REPAIR_CREDIT_BYTES_MIN, REPAIR_CREDIT_PERIOD, REPAIR_RATE_MIN, REPAIR_RESERVE_PERCENT, REPAIR_SHARE_PERCENT_MAX,
+    REPAIR_SHARE_PERCENT_RISING,
 };
 use crate::send::pacer::Rate;
 use crate::time::{Timestamp, micros};
@@ -56,8 +57,9 @@ impl RepairCredit {
     }
 
     /// Takes note of what the source makes; what was earned so far stays.
-    pub(super) fn follow(&mut self, now: Timestamp, source: Rate) {
-        self.shared.follow(now, source.0 * (REPAIR_SHARE_PERCENT_MAX - REPAIR_RESERVE_PERCENT) / 100);
+    pub(super) fn follow(&mut self, now: Timestamp, source: Rate, is_delay_rising: bool) {
+        let share = if is_delay_rising { REPAIR_SHARE_PERCENT_RISING } else { REPAIR_SHARE_PERCENT_MAX };
+        self.shared.follow(now, source.0 * (share - REPAIR_RESERVE_PERCENT) / 100);
         self.reserve.follow(now, source.0 * REPAIR_RESERVE_PERCENT / 100);
     }
 
@@ -91,7 +93,7 @@ mod tests {
     #[test]
     fn repairs_cost_a_share_of_what_the_source_makes() {
         let mut credit = RepairCredit::new(START);
-        credit.follow(START, Rate(600_000));
+        credit.follow(START, Rate(600_000), false);
         assert_eq!(credit.due(REPAIR_CREDIT_BYTES_MIN), START);
         credit.spend(START, REPAIR_CREDIT_BYTES_MIN);
         // Half of the source's rate, and a tenth beside.
@@ -99,7 +101,7 @@ mod tests {
         credit.spend(at(100), 6_000);
         assert_eq!(credit.due(30_000), at(100), "the reserve paid for that");
         credit.spend(at(100), 30_000);
-        credit.follow(at(100), Rate(0));
+        credit.follow(at(100), Rate(0), false);
         assert_eq!(credit.due(30_000), at(1_100));
         assert_eq!(credit.due(60_000), at(2_100));
     }
@@ -107,7 +109,7 @@ mod tests {
     #[test]
     fn whatever_parity_takes_some_is_left_for_repairs() {
         let mut credit = RepairCredit::new(START);
-        credit.follow(START, Rate(600_000));
+        credit.follow(START, Rate(600_000), false);
         (0..200).for_each(|i| credit.spend_on_parity(at(i * 10), 10_000));
         assert_eq!(credit.due(60_000), at(1_000));
     }

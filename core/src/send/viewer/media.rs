@@ -5,9 +5,13 @@ use core::time::Duration;
 use super::Viewer;
 use super::repairs::{Pending, rounds_left};
 use crate::fec::Layout;
-use crate::limits::{BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX, HEARTBEAT_PERIOD, PACING_FRAME_PERIOD};
+use crate::limits::{
+    BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX, FEEDBACK_MEDIA_PERIOD, FEEDBACK_SPACING_MIN, HEARTBEAT_PERIOD,
+    PACING_FRAME_PERIOD,
+};
 use crate::seal::Seal;
 use crate::send::frame_buffer::Frame;
+use crate::send::pacer::PACING_RATE_QUICK;
 use crate::send::packetizer::{Cut, Mark};
 use crate::send::redundancy::{rows_for_bursts, rows_max};
 use crate::send::state::ViewerState;
@@ -37,6 +41,8 @@ const TAIL_FRAGMENTS_MAX: u16 = 2;
 const TAIL_PAUSE_MAX: Duration = Duration::from_millis(100);
 const TAIL_QUICK_PERIOD: Duration = Duration::from_secs(2);
 const TAIL_SLOW_PAUSE: Duration = Duration::from_secs(1);
+/// The way back may fail alone: while nothing is heard, the rate is lowered no faster than in steps of this length.
+const SILENCE_STEP_MIN: Duration = Duration::from_millis(250);
 /// A viewer that did not say how late it shows frames.
 const BUDGET_USUAL: Duration = Duration::from_millis(150);
 
@@ -60,6 +66,8 @@ struct Load {
     frame_len: usize,
     fragments: u16,
     rows: u16,
+    /// It is sent again, ahead of what is new, which it should not hold up.
+    repairs: bool,
 }
 
 impl Burst {
@@ -123,16 +131,17 @@ impl<S: Seal> Viewer<S> {
             return None;
         }
         let at = self.tails.iter().position(|tail| tail.next <= now)?;
-        let tail = self.tails.get_mut(at)?;
-        let slow = now >= tail.since + TAIL_QUICK_PERIOD;
-        tail.pause = if slow { TAIL_SLOW_PAUSE } else { (tail.pause * 2).min(TAIL_PAUSE_MAX) };
-        tail.next = now + tail.pause;
-        let id = tail.id;
+        let id = self.tails.get(at)?.id;
         let known = stream.buffer.get(id).zip(self.repairs.sent(id).map(|sent| sent.blocks()));
-        let Some((frame, blocks)) = known else {
+        // Of all but the newest once: when nothing is heard at all, it is not for one frame's loss.
+        if at + 1 < self.tails.len() || known.is_none() {
             self.tails.remove(at);
-            return None;
-        };
+        } else if let Some(tail) = self.tails.get_mut(at) {
+            let slow = now >= tail.since + TAIL_QUICK_PERIOD;
+            tail.pause = if slow { TAIL_SLOW_PAUSE } else { (tail.pause * 2).min(TAIL_PAUSE_MAX) };
+            tail.next = now + tail.pause;
+        }
+        let (frame, blocks) = known?;
         let block = u8::try_from(self.sent.newest() % u64::from(blocks)).unwrap_or_default();
         let pending = Pending { id, key: frame.key, block, symbols: 1, until: now };
         self.write_rows(now, stream, frame, pending, buf)
@@ -170,7 +179,7 @@ impl<S: Seal> Viewer<S> {
         self.credit.spend(now, burst.len as u64);
         self.traffic.repair_bytes += burst.len as u64;
         self.traffic.repair_packets += u64::from(burst.symbols);
-        let load = Load { frame_len: frame.len(), fragments: cut.count, rows: 0 };
+        let load = Load { frame_len: frame.len(), fragments: cut.count, rows: 0, repairs: true };
         self.finish(now, stream, load, &burst)
     }
 
@@ -180,7 +189,8 @@ impl<S: Seal> Viewer<S> {
             return None;
         }
         let cut = self.begin(now, stream)?;
-        let timeout = self.sent.rtt().timeout();
+        // Acknowledgements of what is not a frame's end take a little longer.
+        let timeout = self.sent.rtt().timeout() + FEEDBACK_MEDIA_PERIOD + FEEDBACK_SPACING_MIN;
         let Self { queue, repairs, channel, sent, mtu, .. } = self;
         let queued = queue.front_mut()?;
         let id = queued.frame.id;
@@ -207,7 +217,7 @@ impl<S: Seal> Viewer<S> {
         }
         let packets = burst.packets?;
         let (finished, key) = (queued.is_sent(cut), queued.frame.key);
-        let load = Load { frame_len: queued.frame.len(), fragments: cut.count, rows: queued.rows };
+        let load = Load { frame_len: queued.frame.len(), fragments: cut.count, rows: queued.rows, repairs: false };
         self.repairs.left(now, id, None, packets, burst.symbols);
         self.traffic.parity_bytes += parity_bytes;
         self.traffic.parity_packets += parity_packets;
@@ -228,7 +238,12 @@ impl<S: Seal> Viewer<S> {
             return Some(cut);
         }
         let (id, key, len) = (queued.frame.id, queued.frame.key, queued.frame.len());
-        self.credit.follow(now, stream.source_rate());
+        // A path that has shown no limit is not suspected of one because its way back fails.
+        if self.congestion.estimate().is_some() {
+            let timeout = self.sent.rtt().timeout().max(SILENCE_STEP_MIN);
+            self.congestion.silent(now.saturating_since(self.last_heard), timeout);
+        }
+        self.credit.follow(now, stream.source_rate(), self.congestion.is_delay_rising());
         let rows = self.parity_rows(now, stream, id, key, cut);
         self.queue.front_mut()?.rows = rows;
         self.repairs.begin(id, key, len, cut);
@@ -237,16 +252,20 @@ impl<S: Seal> Viewer<S> {
 
     /// How many rows go along with a frame that begins to leave now.
     fn parity_rows(&self, now: Timestamp, stream: &Stream, id: u64, key: bool, cut: Cut) -> u16 {
-        let rtt = self.sent.rtt().or_initial();
+        let rtt = self.sent.rtt().smallest_or_initial();
         let budget = self.wishes.budget().unwrap_or(BUDGET_USUAL);
         let age = stream.captured_at(id).map_or(Duration::ZERO, |captured| now.saturating_since(captured));
         let left = budget.saturating_sub(age + PACING_FRAME_PERIOD);
         let one_way = rtt / 2;
+        // A queue that builds up is no reason to send more.
+        if self.congestion.is_delay_rising() {
+            return 0;
+        }
         // Until the first frame is there nothing is known of the path, and everything depends on it.
         let rounds = if self.last_decoded.is_some() { rounds_left(left, one_way, rtt) } else { 0 };
         let blocks = u16::from(Layout::new(cut.count).blocks());
         let size = cut.count.div_ceil(blocks);
-        let alone = self.extra_rows(rounds, size, cut.count);
+        let alone = self.extra_rows(false, rounds, size, cut.count);
         let (loss, burst) = (self.sent.loss().ppm(), self.sent.loss().burst_hundredths());
         // Rows that leave with the frame are no help against bursts that take most of it.
         let in_bursts = rounds == 0 && burst > BURST_HUNDREDTHS_ALONE && burst < u32::from(size) * 50;
@@ -279,7 +298,10 @@ impl<S: Seal> Viewer<S> {
             return None;
         }
         let rate = self.pacer.rate(load.frame_len, stream.source_rate(), stream.frame_interval());
-        let rate = self.wishes.limit(rate.times(load.fragments + load.rows, load.fragments));
+        let rate = rate.times(load.fragments + load.rows, load.fragments);
+        let rate = self.wishes.limit(if load.repairs { rate.max(PACING_RATE_QUICK) } else { rate });
+        let rate = self.congestion.pacing().map_or(rate, |limit| rate.min(limit));
+        self.congestion.sent(now, burst.len);
         self.pacer.sent(now, burst.len, rate);
         let segment_size = burst.segment_size.filter(|size| *size < burst.len);
         Some(Transmit { destination: self.address, len: burst.len, segment_size })

@@ -17,8 +17,9 @@ use mtu::Mtu;
 use repairs::{Repairs, Seen, rounds_left};
 use roaming::Roaming;
 
+use super::congestion::Congestion;
 use super::frame_buffer::Frame;
-use super::pacer::Pacer;
+use super::pacer::{Pacer, Rate};
 use super::queue::{Offered, Queue, Queued};
 use super::redundancy::{Round, request_loss_ppm, rows_max};
 use super::sent::{Packet, SentPackets};
@@ -49,6 +50,8 @@ const KEY_FRAME_EFFECT_PERIOD: Duration = Duration::from_millis(50);
 /// A repair waits for its turn for so long even if it was asked for in the last moment.
 const REPAIR_LATENESS: Duration = Duration::from_millis(10);
 
+/// The most that bursts add to the loss of repairs.
+const LOSS_PPM_AT_RISK_MAX: u32 = 400_000;
 /// How often a viewer asks in time for a round: what is new is said twice.
 const REQUESTS_PER_ROUND: u32 = 2;
 
@@ -106,6 +109,7 @@ pub(super) struct Viewer<S> {
     queue: Queue,
     repairs: Repairs,
     credit: RepairCredit,
+    congestion: Congestion,
     tails: VecDeque<Tail>,
     pacer: Pacer,
     skips: Skips,
@@ -150,6 +154,7 @@ impl<S: Seal> Viewer<S> {
             queue: Queue::default(),
             repairs: Repairs::default(),
             credit: RepairCredit::new(now),
+            congestion: Congestion::new(now),
             tails: VecDeque::new(),
             pacer: Pacer::new(now),
             skips: Skips::default(),
@@ -275,17 +280,7 @@ impl<S: Seal> Viewer<S> {
         let newest_frame = stream.newest_frame();
         let largest = expand(self.channel.last_number(), u64::from(report.largest), 32);
         if largest <= self.channel.last_number() && largest > 0 {
-            self.channel.acknowledge(largest);
-            let delay = Duration::from_micros(u64::from(report.ack_delay) * TIME_UNIT_US);
-            if let Some(packet) = self.sent.acknowledge_largest(now, largest, delay) {
-                self.came_through(now, packet);
-            }
-            for (below, _) in report.acks.received() {
-                if let Some(packet) = self.sent.acknowledge(largest.saturating_sub(below)) {
-                    self.came_through(now, packet);
-                }
-            }
-            self.sent.judge(now, largest.saturating_sub(report.acks.bits()), largest);
+            self.hear_acks(now, report, largest);
         }
         self.config_heard = report.config_epoch;
         if let Some(low) = report.last_decoded {
@@ -308,6 +303,27 @@ impl<S: Seal> Viewer<S> {
         report.recover.map(|recover| frame_id_full(newest_frame, recover.first_bad))
     }
 
+    /// Which packets came, and when.
+    fn hear_acks(&mut self, now: Timestamp, report: &Feedback<'_>, largest: u64) {
+        self.channel.acknowledge(largest);
+        let delay = Duration::from_micros(u64::from(report.ack_delay) * TIME_UNIT_US);
+        let mut received = self.congestion.received_at(report.received_at);
+        if let Some(packet) = self.sent.acknowledge_largest(now, largest, delay) {
+            self.came_through(now, packet, received);
+        }
+        for (below, gap) in report.acks.received() {
+            received = received.saturating_sub(gap);
+            if let Some(packet) = self.sent.acknowledge(largest.saturating_sub(below)) {
+                self.came_through(now, packet, received);
+            }
+        }
+        let (_, lost_before) = self.sent.judged();
+        self.sent.judge(now, largest.saturating_sub(report.acks.bits()), largest);
+        let (_, lost) = self.sent.judged();
+        self.congestion.lost(u32::try_from(lost.saturating_sub(lost_before)).unwrap_or(u32::MAX));
+        self.congestion.report_done(now, self.sent.rtt().or_initial());
+    }
+
     /// The viewer asks for symbols of a frame.
     fn hear_need(&mut self, now: Timestamp, need: Need, seen: Seen, stream: &Stream) {
         let id = frame_id_full(stream.newest_frame(), need.frame);
@@ -328,17 +344,20 @@ impl<S: Seal> Viewer<S> {
             let asked = if whole { u16::MAX } else { need.missing.into() };
             let missing = asked.min(layout.size_of(block)).saturating_sub(unsent);
             if missing > 0 {
-                let extra = self.extra_rows(rounds, missing, count);
+                let extra = self.extra_rows(true, rounds, missing, count);
                 self.repairs.plan(id, block, missing + extra, seen, until);
             }
         }
     }
 
     /// How many more than `needed` symbols of a frame are worth sending, if `rounds` of repair fit behind these.
-    fn extra_rows(&self, rounds: u8, needed: u16, frame_fragments: u16) -> u16 {
-        let loss_ppm = self.sent.loss().ppm();
+    fn extra_rows(&self, repairs: bool, rounds: u8, needed: u16, frame_fragments: u16) -> u16 {
+        // What is sent again follows a loss, and losses come in bursts: it is more at risk than other packets.
+        let loss = self.sent.loss();
+        let at_risk = u64::from(loss.ppm()) * u64::from(if repairs { loss.burst_hundredths() } else { 100 }) / 100;
+        let loss_ppm = u32::try_from(at_risk).unwrap_or(u32::MAX).min(LOSS_PPM_AT_RISK_MAX).max(loss.ppm());
         let extra_max = rows_max(frame_fragments);
-        let request_loss_ppm = request_loss_ppm(loss_ppm, REQUESTS_PER_ROUND);
+        let request_loss_ppm = request_loss_ppm(loss.ppm(), REQUESTS_PER_ROUND);
         Round { loss_ppm, request_loss_ppm, rounds_left: rounds, needed, frame_fragments, extra_max }.extra_rows()
     }
 
@@ -360,14 +379,15 @@ impl<S: Seal> Viewer<S> {
         for block in 0..layout.blocks() {
             let missing = u16::try_from(missing).unwrap_or(u16::MAX).min(layout.size_of(block));
             if missing > 0 {
-                let extra = self.extra_rows(0, missing, count);
+                let extra = self.extra_rows(true, 0, missing, count);
                 self.repairs.plan(id, block, missing + extra, seen, until);
             }
         }
     }
 
     /// A packet was acknowledged for the first time.
-    fn came_through(&mut self, now: Timestamp, packet: Packet) {
+    fn came_through(&mut self, now: Timestamp, packet: Packet, received: u64) {
+        self.congestion.acknowledged(packet.at, received, packet.bytes.into());
         if packet.number == self.token_number {
             self.token = None;
         }
@@ -415,6 +435,7 @@ impl<S: Seal> Viewer<S> {
         let before = core::mem::replace(&mut self.address, from);
         self.mtu = Mtu::new(now);
         self.pacer = Pacer::new(now);
+        self.congestion = Congestion::new(now);
         self.sent.forget_path(now);
         self.recut();
         Some(before)
@@ -430,6 +451,11 @@ impl<S: Seal> Viewer<S> {
     /// The largest datagram that is known to reach it.
     pub(super) const fn datagram_bytes_max(&self) -> usize {
         self.mtu.get()
+    }
+
+    /// What the encoder should make at most for this viewer's sake; nothing while its path has shown no limit.
+    pub(super) fn target(&self) -> Option<Rate> {
+        if self.state == ViewerState::Live && !self.wishes.is_paused() { self.congestion.target() } else { None }
     }
 
     pub(super) const fn last_decoded(&self) -> Option<u64> {
