@@ -228,7 +228,7 @@ pub const REORDER_SETTLING: Duration = Duration::from_secs(1);
 /// Shortest pause within a frame that may mean that its last fragments are lost.
 pub const TAIL_PAUSE_MIN: Duration = Duration::from_millis(3);
 /// Longest such pause, however long those before were: a newer frame tells soon, too.
-pub const TAIL_PAUSE_MAX: Duration = Duration::from_millis(30);
+pub const TAIL_PAUSE_MAX: Duration = Duration::from_millis(10);
 /// Frames of so much time that wait behind one that is missing: a way around them costs less than all their repairs.
 pub const OUTAGE_PERIOD: Duration = Duration::from_millis(300);
 /// How often a request is repeated until it is answered.

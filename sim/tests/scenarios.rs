@@ -70,10 +70,9 @@ fn five_percent_loss() {
     check(
         |seed| Scenario::impaired("5 % loss", seed, 2, &path),
         |report| {
-            assert!(report.viewers.iter().any(|viewer| viewer.lost() > 0), "loss without a trace\n{report}");
-            assert!(report.server.key_frames_wanted > 1, "{report}");
-            // Spacing: two at once, then one each half second.
-            assert!(report.server.key_frames_wanted <= 2 + 18 * 2, "{report}");
+            // What nobody refers to is not waited for; all else is repaired, or nearly.
+            assert!(report.viewers.iter().all(|viewer| viewer.lost() * 20 < report.units), "{report}");
+            assert!(report.server.key_frames_wanted <= 3, "{report}");
         },
     );
 }
@@ -170,6 +169,7 @@ fn thirty_two_viewers_and_one_slow_one() {
     let fast_alone = |seed| Scenario::calm("31 viewers", seed, 31);
     let with_slow = |seed| {
         let mut scenario = Scenario::calm("32 viewers, one slow", seed, 32);
+        scenario.source_ends = at(40_000);
         scenario.viewers[31].down = LinkConfig { rate_bps: 300_000, queue_bytes: 15_000, ..clean(40) };
         scenario
     };

@@ -101,6 +101,7 @@ fn server_crash_and_restart() {
 fn thirty_two_viewers_and_one_slow_one() {
     let reports = check(|seed| {
         let mut scenario = scenario(seed, 32, &clean(10));
+        scenario.source_ends = MS(30_000);
         scenario.viewers[31].down = LinkConfig { rate_bps: 300_000, queue_bytes: 15_000, ..clean(40) };
         scenario
     });

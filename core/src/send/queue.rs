@@ -64,6 +64,15 @@ pub(super) enum Offered {
     Refused,
 }
 
+/// How long frames may wait.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// Age of the oldest one.
+    pub(super) age_max: Duration,
+    /// Bytes of a key frame.
+    pub(super) key_bytes: usize,
+}
+
 /// Frames in order of their ids; the first may be partly sent.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -91,6 +100,10 @@ impl Queue {
         Some(queued)
     }
 
+    pub(super) fn contains(&self, id: u64) -> bool {
+        self.frames.binary_search_by_key(&id, |queued| queued.frame.id).is_ok()
+    }
+
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
     }
@@ -112,21 +125,35 @@ impl Queue {
         &mut self,
         now: Timestamp,
         frame: &Frame,
-        age_max: Duration,
+        patience: Patience,
         mut withheld: impl FnMut(u64),
     ) -> Offered {
-        if self.is_over(now, frame, age_max) {
+        if self.is_over(now, frame, patience) {
             self.drop_where(|queued| queued.frame.disposable, &mut withheld);
         }
-        if self.is_over(now, frame, age_max) {
+        if self.is_over(now, frame, patience) {
             if frame.disposable {
                 return Offered::Refused;
+            }
+            let fits = self.bytes + frame.len() <= QUEUE_BYTES_MAX;
+            if fits && !frame.key && self.bytes_behind_front() <= patience.key_bytes {
+                // The way out, a key frame, would take longer than what waits.
+                return self.push(now, frame);
             }
             self.drop_where(|_| true, &mut withheld);
             if !frame.key {
                 return Offered::NeedsKey;
             }
         }
+        self.push(now, frame)
+    }
+
+    /// Bytes of the frames behind the one that is on its way.
+    fn bytes_behind_front(&self) -> usize {
+        self.bytes - self.frames.front().filter(|front| front.next > 0).map_or(0, |front| front.frame.len())
+    }
+
+    fn push(&mut self, now: Timestamp, frame: &Frame) -> Offered {
         self.bytes += frame.len();
         self.frames.push_back(Queued { frame: frame.clone(), cut: None, rows: 0, next: 0, since: now });
         Offered::Queued
@@ -148,8 +175,8 @@ impl Queue {
         self.drop_where(|_| true, withheld);
     }
 
-    fn is_over(&self, now: Timestamp, frame: &Frame, age_max: Duration) -> bool {
-        let too_old = self.frames.front().is_some_and(|oldest| now - oldest.since > age_max);
+    fn is_over(&self, now: Timestamp, frame: &Frame, patience: Patience) -> bool {
+        let too_old = self.frames.front().is_some_and(|oldest| now - oldest.since > patience.age_max);
         too_old || self.bytes + frame.len() > QUEUE_BYTES_MAX
     }
 
@@ -177,7 +204,10 @@ mod tests {
 
     fn offer(queue: &mut Queue, millis: u64, frame: &Frame) -> (Offered, Vec<u64>) {
         let mut withheld = Vec::new();
-        let offered = queue.offer(Timestamp::from_millis(millis), frame, AGE_MAX, |id| withheld.push(id));
+        let offered =
+            queue.offer(Timestamp::from_millis(millis), frame, Patience { age_max: AGE_MAX, key_bytes: 15 }, |id| {
+                withheld.push(id)
+            });
         (offered, withheld)
     }
 
@@ -208,7 +238,8 @@ mod tests {
         let mut queue = Queue::default();
         offer(&mut queue, 0, &frame(1, true, false, 5_000));
         queue.front_mut().unwrap().next = 1;
-        assert_eq!(offer(&mut queue, 500, &frame(2, false, false, 10)), (Offered::NeedsKey, [].to_vec()));
+        assert_eq!(offer(&mut queue, 500, &frame(2, false, false, 10)).0, Offered::Queued, "a key frame takes longer");
+        assert_eq!(offer(&mut queue, 500, &frame(3, false, false, 10)), (Offered::NeedsKey, [2].to_vec()));
         assert_eq!(queue.pop().unwrap().frame.id, 1);
     }
 

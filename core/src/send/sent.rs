@@ -142,6 +142,11 @@ impl SentPackets {
         &self.loss
     }
 
+    /// What was lost was too large for the path, which it is no longer.
+    pub(super) const fn forget_loss(&mut self, now: Timestamp) {
+        self.loss = Loss::new(now);
+    }
+
     /// The largest packet number that is known to have come.
     pub(super) const fn largest_acked(&self) -> u64 {
         self.largest_acked
@@ -202,7 +207,9 @@ impl SentPackets {
 
     /// After a report about the packets from `oldest` to `largest` was taken in: what was overtaken by now and is in no
     /// report is lost. Of packets that only lost reports spoke of nothing is known.
-    pub(super) fn judge(&mut self, now: Timestamp, oldest: u64, largest: u64) {
+    ///
+    /// Larger packets than `bytes_max` may be too large for the path: that they are lost says nothing about others.
+    pub(super) fn judge(&mut self, now: Timestamp, oldest: u64, largest: u64, bytes_max: usize) {
         let margin = (self.rtt.or_initial() / 4).clamp(OVERTAKEN_BY_MIN, OVERTAKEN_BY_MAX);
         let Some(newest_at) =
             self.packet_mut(largest).filter(|packet| packet.number == largest).map(|packet| packet.at)
@@ -220,7 +227,7 @@ impl SentPackets {
                 if packet.at + margin > newest_at {
                     break;
                 }
-                if !unreported.contains(&number) && !packet.probe {
+                if !unreported.contains(&number) && !packet.probe && usize::from(packet.bytes) <= bytes_max {
                     self.settle(now, packet);
                 }
             }
@@ -298,7 +305,7 @@ mod tests {
     #[test]
     fn loss_is_what_was_overtaken_and_not_reported() {
         let mut sent = every_tenth_lost();
-        sent.judge(Timestamp::from_millis(2_049), 1, 1_999);
+        sent.judge(Timestamp::from_millis(2_049), 1, 1_999, 100);
         let (judged, lost) = sent.judged();
         assert_eq!((judged, lost), (1_974, 197), "the last 25 ms may only be late");
         assert!(sent.loss().ppm().abs_diff(100_000) < 8_000);
@@ -310,7 +317,7 @@ mod tests {
     #[test]
     fn nothing_is_known_of_what_only_lost_reports_spoke_of() {
         let mut sent = every_tenth_lost();
-        sent.judge(Timestamp::from_millis(2_049), 1_001, 1_999);
+        sent.judge(Timestamp::from_millis(2_049), 1_001, 1_999, 100);
         assert_eq!(sent.judged(), (974, 97));
     }
 }

@@ -24,6 +24,9 @@ pub(super) struct Skips {
 impl Skips {
     /// Frames `from..=to` will not come.
     pub(super) fn add(&mut self, now: Timestamp, from: u64, to: u64) {
+        if self.ranges.iter().any(|range| range.from <= from && to <= range.to) {
+            return;
+        }
         if let Some(last) = self.ranges.back_mut()
             && last.to + 1 == from
         {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::frame_buffer::{Frame, FrameBuffer};
 use super::pacer::{Rate, SourceRate};
+use super::queue::Patience;
 use crate::limits::{FRAME_BYTES_MAX, QUEUE_AGE_MAX, REPAIR_PERIOD_MAX};
 use crate::nal::{Codec, Inspector, ParameterSets};
 use crate::time::Timestamp;
@@ -65,6 +66,8 @@ pub(super) struct Stream {
     newest: u64,
     newest_reference: Option<u64>,
     size: Option<(u16, u16)>,
+    /// Size of the newest key frame.
+    key_bytes: usize,
     rate: SourceRate,
     /// The newest frames' ids and capture times, each in the place of its id.
     captures: Vec<(u64, Timestamp)>,
@@ -84,6 +87,7 @@ impl Stream {
             newest: 0,
             newest_reference: None,
             size: None,
+            key_bytes: 0,
             rate: SourceRate::new(now),
             captures: vec![(0, Timestamp::ZERO); CAPTURES_MAX],
         }
@@ -122,6 +126,9 @@ impl Stream {
             self.newest_reference = Some(id);
         }
         self.rate.add(now, body.len());
+        if unit.key {
+            self.key_bytes = body.len();
+        }
         if let Some(place) = self.captures.get_mut(capture_place(id)) {
             *place = (id, capture);
         }
@@ -181,8 +188,10 @@ impl Stream {
 
     /// How old a frame may get in a viewer's queue. Where no key frame can be had, a frame that is dropped costs
     /// every frame up to the file's next key frame: it waits as long as a repair may take.
-    pub(super) fn queue_age_max(&self) -> Duration {
-        if self.makes_key_frames { QUEUE_AGE_MAX.min(self.frame_interval() * 3) } else { REPAIR_PERIOD_MAX }
+    pub(super) fn patience(&self) -> Patience {
+        let age_max =
+            if self.makes_key_frames { QUEUE_AGE_MAX.min(self.frame_interval() * 3) } else { REPAIR_PERIOD_MAX };
+        Patience { age_max, key_bytes: self.key_bytes }
     }
 
     pub(super) fn frame_interval(&self) -> Duration {

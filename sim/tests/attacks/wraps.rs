@@ -106,7 +106,7 @@ fn a_stream_that_loses_frames_while_their_ids_wrap_goes_on() {
     assert_eq!(play(&mut arena, frames, 30, 20 * MS), 0);
     set_path(&mut arena, Path::Lossy);
     let lost = play(&mut arena, ROUGH, 1_500, 20 * MS);
-    assert!((1..ROUGH).contains(&lost), "{lost} of {ROUGH}");
+    assert!(lost < ROUGH / 10, "{lost} of {ROUGH}");
     set_path(&mut arena, Path::Clear);
     play(&mut arena, 150, 1_500, 20 * MS);
     assert_eq!(play(&mut arena, 100, 1_500, 20 * MS), 0);

@@ -10,6 +10,7 @@ use crate::limits::{
     PACING_FRAME_PERIOD,
 };
 use crate::seal::Seal;
+use crate::send::congestion::Congestion;
 use crate::send::frame_buffer::Frame;
 use crate::send::pacer::PACING_RATE_QUICK;
 use crate::send::packetizer::{Cut, Mark};
@@ -41,6 +42,8 @@ const TAIL_FRAGMENTS_MAX: u16 = 2;
 const TAIL_PAUSE_MAX: Duration = Duration::from_millis(100);
 const TAIL_QUICK_PERIOD: Duration = Duration::from_secs(2);
 const TAIL_SLOW_PAUSE: Duration = Duration::from_secs(1);
+/// A path that was too slow, and not full for so long, is tried again.
+const RETRY_PERIOD: Duration = Duration::from_secs(5);
 /// The way back may fail alone: while nothing is heard, the rate is lowered no faster than in steps of this length.
 const SILENCE_STEP_MIN: Duration = Duration::from_millis(250);
 /// A viewer that did not say how late it shows frames.
@@ -238,6 +241,11 @@ impl<S: Seal> Viewer<S> {
             return Some(cut);
         }
         let (id, key, len) = (queued.frame.id, queued.frame.key, queued.frame.len());
+        // Who gets a key frame now and then shows no more than that its path carries those: it is tried with everything.
+        if key && self.is_behind && now >= self.full_at + RETRY_PERIOD {
+            self.is_behind = false;
+            self.congestion = Congestion::new(now);
+        }
         // A path that has shown no limit is not suspected of one because its way back fails.
         if self.congestion.estimate().is_some() {
             let timeout = self.sent.rtt().timeout().max(SILENCE_STEP_MIN);

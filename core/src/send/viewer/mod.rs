@@ -12,7 +12,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use credit::RepairCredit;
-use media::Tail;
+use media::{TAILS_MAX, Tail};
 use mtu::Mtu;
 use repairs::{Repairs, Seen, rounds_left};
 use roaming::Roaming;
@@ -110,6 +110,10 @@ pub(super) struct Viewer<S> {
     repairs: Repairs,
     credit: RepairCredit,
     congestion: Congestion,
+    /// When its path was last seen to be full.
+    full_at: Timestamp,
+    /// It missed frames because its path was too slow for them.
+    is_behind: bool,
     tails: VecDeque<Tail>,
     pacer: Pacer,
     skips: Skips,
@@ -152,10 +156,12 @@ impl<S: Seal> Viewer<S> {
             frames_sent: 0,
             traffic: Traffic::default(),
             queue: Queue::default(),
-            repairs: Repairs::default(),
+            repairs: Repairs::new(),
             credit: RepairCredit::new(now),
             congestion: Congestion::new(now),
-            tails: VecDeque::new(),
+            full_at: now,
+            is_behind: false,
+            tails: VecDeque::with_capacity(TAILS_MAX),
             pacer: Pacer::new(now),
             skips: Skips::default(),
             pongs: VecDeque::new(),
@@ -206,11 +212,12 @@ impl<S: Seal> Viewer<S> {
         }
         let Self { queue, skips, .. } = self;
         let withhold = |id| skips.add(now, id, id);
-        match queue.offer(now, frame, stream.queue_age_max(), withhold) {
+        match queue.offer(now, frame, stream.patience(), withhold) {
             Offered::Queued => {}
             Offered::Refused => return false,
             Offered::NeedsKey => {
                 self.needs_key = true;
+                self.is_behind = true;
                 return false;
             }
         }
@@ -318,10 +325,13 @@ impl<S: Seal> Viewer<S> {
             }
         }
         let (_, lost_before) = self.sent.judged();
-        self.sent.judge(now, largest.saturating_sub(report.acks.bits()), largest);
+        self.sent.judge(now, largest.saturating_sub(report.acks.bits()), largest, self.mtu.certain());
         let (_, lost) = self.sent.judged();
         self.congestion.lost(u32::try_from(lost.saturating_sub(lost_before)).unwrap_or(u32::MAX));
         self.congestion.report_done(now, self.sent.rtt().or_initial());
+        if self.congestion.is_delay_rising() {
+            self.full_at = now;
+        }
     }
 
     /// The viewer asks for symbols of a frame.
@@ -331,7 +341,13 @@ impl<S: Seal> Viewer<S> {
         let one_way = rtt / 2;
         let left = (SLACK_UNIT * need.slack.into()).saturating_sub(one_way);
         let unsent = self.queue.front().filter(|queued| queued.frame.id == id).map_or(0, Queued::unsent);
-        let Some(sent) = self.repairs.sent(id) else { return };
+        let Some(sent) = self.repairs.sent(id) else {
+            if !self.queue.contains(id) && id <= stream.newest_frame() {
+                // It was withheld, or is too old to be sent again: the viewer waits in vain.
+                self.skips.add(now, id, id);
+            }
+            return;
+        };
         let count = sent.cut.count;
         let layout = Layout::new(count);
         let whole = need.missing == WHOLE_FRAME || sent.is_cut_anew();
@@ -393,6 +409,8 @@ impl<S: Seal> Viewer<S> {
         }
         if self.mtu.acknowledged(now, packet.number, packet.bytes.into()) {
             self.recut();
+            self.sent.forget_loss(now);
+            self.congestion = Congestion::new(now);
         }
     }
 

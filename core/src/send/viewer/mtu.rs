@@ -66,6 +66,11 @@ impl Mtu {
         self.confirmed
     }
 
+    /// The largest datagram that surely passes: less than what is in use while that is being checked.
+    pub(super) const fn certain(&self) -> usize {
+        if self.hole.check_at.is_some() || self.hole.failed > 0 { DATAGRAM_BYTES_BASE } else { self.confirmed }
+    }
+
     /// When there will be something to try.
     pub(super) fn due(&self) -> Timestamp {
         if self.hole.small_is_due {

@@ -61,7 +61,7 @@ pub(super) struct Seen {
     pub(super) sent_after: Timestamp,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Repairs {
     frames: VecDeque<SentFrame>,
     pending: VecDeque<Pending>,
@@ -116,6 +116,13 @@ impl SentFrame {
 }
 
 impl Repairs {
+    pub(super) fn new() -> Self {
+        Self {
+            frames: VecDeque::with_capacity(REPAIRABLE_FRAMES_MAX),
+            pending: VecDeque::with_capacity(PENDING_REPAIRS_MAX),
+        }
+    }
+
     /// The frame, if it was sent lately.
     pub(super) fn sent(&mut self, id: u64) -> Option<&mut SentFrame> {
         let place = self.frames.binary_search_by_key(&id, |frame| frame.id).ok()?;
