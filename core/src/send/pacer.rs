@@ -67,7 +67,8 @@ impl Rate {
         Self(self.0 * u64::from(part) / u64::from(whole.max(1)))
     }
 
-    fn time_for(self, bytes: usize) -> Duration {
+    /// How long so many bytes take.
+    pub(super) fn time_for(self, bytes: usize) -> Duration {
         Duration::from_micros(bytes as u64 * 1_000_000 / self.0.max(1))
     }
 }

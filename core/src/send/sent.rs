@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::loss::Loss;
-use crate::limits::{FEEDBACK_SPACING_MIN, RTT_INITIAL};
+use crate::limits::RTT_INITIAL;
 use crate::time::Timestamp;
 
 /// Packets that are remembered; older ones count as judged.
@@ -43,9 +43,9 @@ impl Rtt {
         self.smoothed
     }
 
-    /// When a packet must have been reported if it came: sooner than [`timeout`](Self::timeout), as reports come by themselves.
-    pub(super) fn report_due(&self) -> Duration {
-        self.or_initial() + (self.variation * 2).max(Duration::from_millis(3)) + FEEDBACK_SPACING_MIN
+    /// A report that comes now would tell of a packet that left so long ago, if that had come.
+    pub(super) fn report_reach(&self) -> Duration {
+        self.or_initial() + (self.variation * 2).max(Duration::from_millis(3))
     }
 
     /// The shortest that it takes, or a guess: what a round of repair takes when nothing is in its way.

@@ -7,7 +7,6 @@ use super::repairs::{Pending, rounds_left};
 use crate::fec::Layout;
 use crate::limits::{
     BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX, FEEDBACK_MEDIA_PERIOD, FEEDBACK_SPACING_MIN, HEARTBEAT_PERIOD,
-    PACING_FRAME_PERIOD,
 };
 use crate::seal::Seal;
 use crate::send::congestion::Congestion;
@@ -252,18 +251,19 @@ impl<S: Seal> Viewer<S> {
             self.congestion.silent(now.saturating_since(self.last_heard), timeout);
         }
         self.credit.follow(now, stream.source_rate(), self.congestion.is_delay_rising());
-        let rows = self.parity_rows(now, stream, id, key, cut);
+        let rows = self.parity_rows(now, stream, id, key, len, cut);
         self.queue.front_mut()?.rows = rows;
         self.repairs.begin(id, key, len, cut);
         Some(cut)
     }
 
     /// How many rows go along with a frame that begins to leave now.
-    fn parity_rows(&self, now: Timestamp, stream: &Stream, id: u64, key: bool, cut: Cut) -> u16 {
+    fn parity_rows(&self, now: Timestamp, stream: &Stream, id: u64, key: bool, len: usize, cut: Cut) -> u16 {
         let rtt = self.sent.rtt().smallest_or_initial();
         let budget = self.wishes.budget().unwrap_or(BUDGET_USUAL);
         let age = stream.captured_at(id).map_or(Duration::ZERO, |captured| now.saturating_since(captured));
-        let left = budget.saturating_sub(age + PACING_FRAME_PERIOD);
+        let rate = self.pacer.rate(len, stream.source_rate(), stream.frame_interval());
+        let left = budget.saturating_sub(age + rate.time_for(len));
         let one_way = rtt / 2;
         // A queue that builds up is no reason to send more.
         if self.congestion.is_delay_rising() {

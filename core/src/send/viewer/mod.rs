@@ -303,7 +303,7 @@ impl<S: Seal> Viewer<S> {
         }
         self.watch_tails(if self.last_decoded.is_some() { frame_id_full(newest_frame, report.waiting_for) } else { 0 });
         if self.state == ViewerState::Live && !self.wishes.is_paused() {
-            let seen = Seen { largest, sent_after: now.saturating_sub(self.sent.rtt().report_due()) };
+            let seen = Seen { largest, sent_after: now.saturating_sub(self.sent.rtt().report_reach()) };
             report.needs.iter().for_each(|need| self.hear_need(now, need, seen, stream));
             self.watch_start(now, seen);
         }

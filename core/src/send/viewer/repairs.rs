@@ -227,4 +227,4 @@ pub(super) fn rounds_left(time_left: Duration, one_way: Duration, rtt: Duration)
 }
 
 /// Time that a round of repair takes besides the round trip: to notice, to ask and to send.
-const ROUND_OVERHEAD: Duration = Duration::from_millis(5);
+const ROUND_OVERHEAD: Duration = Duration::from_millis(3);
