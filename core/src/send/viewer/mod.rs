@@ -361,7 +361,7 @@ impl<S: Seal> Viewer<S> {
             let missing = asked.min(layout.size_of(block)).saturating_sub(unsent);
             if missing > 0 {
                 let extra = self.extra_rows(true, rounds, missing, count);
-                self.repairs.plan(id, block, missing + extra, seen, until);
+                self.repairs.plan(id, block, missing, extra, seen, until);
             }
         }
     }
@@ -396,7 +396,7 @@ impl<S: Seal> Viewer<S> {
             let missing = u16::try_from(missing).unwrap_or(u16::MAX).min(layout.size_of(block));
             if missing > 0 {
                 let extra = self.extra_rows(true, 0, missing, count);
-                self.repairs.plan(id, block, missing + extra, seen, until);
+                self.repairs.plan(id, block, missing, extra, seen, until);
             }
         }
     }

@@ -174,11 +174,12 @@ impl Repairs {
         frame.batches[0] = Batch { block, first, last, symbols, at: now };
     }
 
-    /// The viewer lacks `missing` symbols of a block, `wanted` are to be sent: plans those that are not on their way. How many
-    /// that is.
-    pub(super) fn plan(&mut self, id: u64, block: u8, wanted: u16, seen: Seen, until: Timestamp) -> u16 {
-        let Some(frame) = self.sent(id) else { return 0 };
-        let symbols = wanted.saturating_sub(frame.under_way(block, seen));
+    /// The viewer lacks `missing` symbols of a block: if not as many are on their way, plans those, and `extra` for safety.
+    pub(super) fn plan(&mut self, id: u64, block: u8, missing: u16, extra: u16, seen: Seen, until: Timestamp) {
+        let Some(frame) = self.sent(id) else { return };
+        let under_way = frame.under_way(block, seen);
+        // What was asked for again before its answer can have come was decided upon already.
+        let symbols = if under_way >= missing { 0 } else { missing + extra - under_way };
         let key = frame.key;
         let same = |pending: &Pending| pending.id == id && pending.block == block;
         if let Some(pending) = self.pending.iter_mut().find(|pending| same(pending)) {
@@ -189,7 +190,6 @@ impl Repairs {
             let place = self.pending.partition_point(|other| (!other.key, other.id) <= (!key, id));
             self.pending.insert(place, Pending { id, key, block, symbols, until });
         }
-        symbols
     }
 
     /// What to send again next. What would come too late is dropped.
