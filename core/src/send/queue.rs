@@ -44,12 +44,10 @@ impl Queued {
         }
     }
 
-    /// Fragments that have not left, if the frame begins to be cut at all.
-    pub(super) fn unsent(&self) -> u16 {
-        self.cut.map_or(0, |cut| match self.next {
-            next if next < cut.count => cut.count - next,
-            next => u16::from(next < cut.count + self.rows),
-        })
+    /// Rows that have not left; none if nothing has.
+    pub(super) fn unsent_rows(&self) -> Option<u16> {
+        let cut = self.cut.filter(|_| self.next > 0)?;
+        Some((cut.count - 1 + self.rows).saturating_sub(self.next).min(self.rows))
     }
 }
 

@@ -254,6 +254,9 @@ impl<S: Seal> Viewer<S> {
         let rows = self.parity_rows(now, stream, id, key, len, cut);
         self.queue.front_mut()?.rows = rows;
         self.repairs.begin(id, key, len, cut);
+        if let Some(sent) = self.repairs.sent(id) {
+            sent.rows = rows;
+        }
         Some(cut)
     }
 

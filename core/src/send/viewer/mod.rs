@@ -340,7 +340,7 @@ impl<S: Seal> Viewer<S> {
         let rtt = self.sent.rtt().or_initial();
         let one_way = rtt / 2;
         let left = (SLACK_UNIT * need.slack.into()).saturating_sub(one_way);
-        let unsent = self.queue.front().filter(|queued| queued.frame.id == id).map_or(0, Queued::unsent);
+        let unsent = self.queue.front().filter(|queued| queued.frame.id == id).and_then(Queued::unsent_rows);
         let Some(sent) = self.repairs.sent(id) else {
             if !self.queue.contains(id) && id <= stream.newest_frame() {
                 // It was withheld, or is too old to be sent again: the viewer waits in vain.
@@ -354,11 +354,21 @@ impl<S: Seal> Viewer<S> {
         let rounds = rounds_left(left, one_way, rtt);
         // A request that comes too late for its own frame's display is made for another one's sake.
         let until = now + left.saturating_sub(one_way).max(REPAIR_LATENESS);
-        let unsent = unsent.div_ceil(layout.blocks().into());
+        // While the frame is arriving, what is missing is known by the acknowledgements, and rows may come that make it good.
+        let arriving = sent.arriving(seen, unsent.is_some());
+        let rows = sent.rows;
+        let lost = arriving.map(|(from, to, _)| to.saturating_sub(from - 1) - self.sent.received_among(from, to));
+        let rows_to_come = match (arriving, unsent) {
+            (_, Some(unsent)) => unsent,
+            (Some((_, _, unseen)), None) => rows.min(u16::try_from(unseen).unwrap_or(u16::MAX)),
+            (None, None) => 0,
+        };
+        let spread = |symbols: u16| symbols.div_ceil(layout.blocks().into());
+        let lost = lost.map_or(u16::MAX, |lost| u16::try_from(lost).unwrap_or(u16::MAX));
         let blocks = if whole { 0..layout.blocks() } else { need.block..need.block.saturating_add(1) };
         for block in blocks.filter(|block| *block < layout.blocks()) {
             let asked = if whole { u16::MAX } else { need.missing.into() };
-            let missing = asked.min(layout.size_of(block)).saturating_sub(unsent);
+            let missing = asked.min(layout.size_of(block)).min(spread(lost)).saturating_sub(spread(rows_to_come));
             if missing > 0 {
                 let extra = self.extra_rows(true, rounds, missing, count);
                 self.repairs.plan(id, block, missing, extra, seen, until);

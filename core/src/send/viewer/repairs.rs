@@ -26,6 +26,16 @@ struct Batch {
 }
 
 impl Batch {
+    fn may_arrive(&self, seen: Seen) -> bool {
+        self.last > seen.largest && self.at > seen.sent_after
+    }
+
+    /// Symbols in packets that the viewer had not heard of.
+    fn unseen(&self, seen: Seen) -> u64 {
+        let packets = self.last - self.first + 1;
+        u64::from(self.symbols) * (self.last - seen.largest.max(self.first - 1)) / packets
+    }
+
     const NONE: Self = Self { block: None, first: 0, last: 0, symbols: 0, at: Timestamp::ZERO };
 }
 
@@ -36,6 +46,8 @@ pub(super) struct SentFrame {
     pub(super) cut: Cut,
     pub(super) key: bool,
     len: usize,
+    /// Rows that went along.
+    pub(super) rows: u16,
     /// The next row that was never sent.
     next_row: u16,
     batches: [Batch; BATCHES_MAX],
@@ -69,7 +81,7 @@ pub(super) struct Repairs {
 
 impl SentFrame {
     const fn new(id: u64, key: bool, len: usize, cut: Cut) -> Self {
-        Self { id, cut, key, len, next_row: 0, batches: [Batch::NONE; BATCHES_MAX] }
+        Self { id, cut, key, len, rows: 0, next_row: 0, batches: [Batch::NONE; BATCHES_MAX] }
     }
 
     pub(super) fn blocks(&self) -> u8 {
@@ -91,17 +103,21 @@ impl SentFrame {
         row
     }
 
-    /// Symbols of `block` that may still arrive.
+    /// Symbols of `block` that were asked for and may still arrive.
     fn under_way(&self, block: u8, seen: Seen) -> u16 {
-        let blocks = u64::from(Layout::new(self.cut.count).blocks());
-        let concerned = self.batches.iter().filter(|batch| batch.block.is_none_or(|of| of == block));
-        let unseen = concerned.filter(|batch| batch.last > seen.largest && batch.at > seen.sent_after).map(|batch| {
-            let packets = batch.last - batch.first + 1;
-            let unseen = batch.last - seen.largest.max(batch.first - 1);
-            let symbols = u64::from(batch.symbols) * unseen / packets;
-            if batch.block.is_some() { symbols } else { symbols / blocks }
-        });
+        let answers = self.batches.iter().filter(|batch| batch.block == Some(block));
+        let unseen = answers.filter(|batch| batch.may_arrive(seen)).map(|batch| batch.unseen(seen));
         u16::try_from(unseen.sum::<u64>()).unwrap_or(u16::MAX)
+    }
+
+    /// Of what was sent at first and may still arrive in part: the packets that had their chance, and how many of the rest
+    /// there are. None if all had it, unless it `is_leaving` still.
+    pub(super) fn arriving(&self, seen: Seen, is_leaving: bool) -> Option<(u64, u64, u64)> {
+        let first = self.batches.iter().filter(|batch| batch.block.is_none() && batch.symbols > 0);
+        let unseen = first.clone().filter(|batch| batch.may_arrive(seen)).map(|batch| batch.unseen(seen)).sum::<u64>();
+        let from = first.map(|batch| batch.first).min()?;
+        let last = self.batches.iter().filter(|batch| batch.block.is_none()).map(|batch| batch.last).max()?;
+        (unseen > 0 || is_leaving).then_some((from, seen.largest.min(last), unseen))
     }
 
     /// Whether nothing of it has left in this cut.
