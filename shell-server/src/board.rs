@@ -231,6 +231,8 @@ mod tests {
             rtt: None,
             packets_sent: 0,
             packets_judged: (0, 0),
+            traffic: nalcast_core::send::Traffic::default(),
+            loss_ppm: 0,
             bytes_sent: 0,
             frames_sent: 0,
             frames_dropped: 0,

@@ -31,7 +31,6 @@ pub(super) struct SortedBuffer {
     skips: Vec<(u64, u64)>,
     /// The last frames released that others may refer to, newest last.
     references: VecDeque<u64>,
-    any_released: bool,
     /// Whether a frame was ever released or given up: from then on nothing comes before `next`.
     any_finished: bool,
     any_seen: bool,
@@ -48,7 +47,6 @@ impl SortedBuffer {
             held_bytes: 0,
             skips: Vec::new(),
             references: VecDeque::with_capacity(REFERENCES_MAX),
-            any_released: false,
             any_finished: false,
             any_seen: false,
         }
@@ -57,11 +55,6 @@ impl SortedBuffer {
     /// The lowest id that is not finished.
     pub(super) const fn next(&self) -> u64 {
         self.next
-    }
-
-    /// Whether a frame was ever released.
-    pub(super) const fn any_released(&self) -> bool {
-        self.any_released
     }
 
     /// Whether anything is known of any frame.
@@ -141,11 +134,6 @@ impl SortedBuffer {
     /// Every frame from the next to be released on, with its id.
     pub(super) fn frames(&self) -> impl Iterator<Item = (u64, &Entry)> {
         (self.next..).zip(&self.entries)
-    }
-
-    /// The same, to be noted upon.
-    pub(super) fn frames_mut(&mut self) -> impl Iterator<Item = (u64, &mut Entry)> {
-        (self.next..).zip(&mut self.entries)
     }
 
     /// Whether frames before the first one seen may still be released.
@@ -236,7 +224,6 @@ impl SortedBuffer {
             }
         }
         self.next += 1;
-        self.any_released |= released;
         self.any_finished = true;
         head
     }

@@ -41,12 +41,12 @@ impl Target {
         let before = self.told.unwrap_or(UNLIMITED);
         let less = wanted.0 < before.0 - before.0 / 100 * CHANGE_PERCENT_MIN;
         let more = wanted.0 > before.0.saturating_add(before.0 / 100 * CHANGE_PERCENT_MIN);
-        if !less && !(more && now >= self.told_at + RAISE_PERIOD) {
-            return None;
+        let changes = less || (more && now >= self.told_at + RAISE_PERIOD);
+        if changes {
+            self.told = Some(wanted).filter(|wanted| *wanted != UNLIMITED);
+            self.told_at = now;
         }
-        self.told = Some(wanted).filter(|wanted| *wanted != UNLIMITED);
-        self.told_at = now;
-        Some(self.told)
+        changes.then_some(self.told)
     }
 }
 

@@ -150,7 +150,7 @@ mod tests {
             judge(&row(name), figures, None).iter().map(|bar| (bar.what, bar.verdict == Verdict::Pass)).collect()
         };
         let nothing = figures(100, 0, 0.0);
-        let much = Figures { redundant_when_settled: [1, 1], held_ms: 0.1, ..nothing.clone() };
+        let much = Figures { redundant_when_settled: [1, 1], held_ms: 0.1, ..nothing };
         let whats = ["repairs", "parity", "held back, ms"];
         assert_eq!(verdicts("clean, RTT 50, B 300", &nothing), whats.map(|what| (what, true)));
         assert_eq!(verdicts("clean, RTT 50, B 300", &much), whats.map(|what| (what, false)));
