@@ -35,6 +35,24 @@ pub(super) struct Told {
     pub(super) paused: bool,
 }
 
+/// Why a report leaves: what is less urgent leaves something of the credit for what is more so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Urgency {
+    News,
+    Repeat,
+    Regular,
+}
+
+impl Urgency {
+    const fn leaves(self) -> u64 {
+        match self {
+            Self::News => 0,
+            Self::Repeat => 3 * REPORT_BYTES_USUAL,
+            Self::Regular => 6 * REPORT_BYTES_USUAL,
+        }
+    }
+}
+
 /// Decides when to report; says what is true then.
 #[derive(Debug)]
 pub(super) struct Reporter {
@@ -67,28 +85,30 @@ impl Reporter {
     /// Media came; `end` asks for an acknowledgement now.
     pub(super) fn media(&mut self, now: Timestamp, bytes: usize, end: bool) {
         self.credit.earn(bytes);
-        self.within(now, if end { Duration::ZERO } else { FEEDBACK_MEDIA_PERIOD });
+        self.within(now, if end { Duration::ZERO } else { FEEDBACK_MEDIA_PERIOD }, Urgency::Regular);
     }
 
     /// So many symbols are to be asked for by now: news leaves at once and is repeated as soon as can be, the rest until
     /// it is answered.
     pub(super) fn need(&mut self, now: Timestamp, symbols: u32) {
         if symbols > self.asked {
-            self.within(now, Duration::ZERO);
+            self.within(now, Duration::ZERO, Urgency::News);
         } else if symbols > 0 {
-            self.within(now, if self.repeats > 0 { Duration::ZERO } else { NEED_REPEAT_PERIOD });
+            let pause = if self.repeats > 0 { Duration::ZERO } else { NEED_REPEAT_PERIOD };
+            self.within(now, pause, Urgency::Repeat);
         }
         self.asked = self.asked.min(symbols);
     }
 
     /// Something is needed now.
     pub(super) fn urgent(&mut self, now: Timestamp) {
-        self.within(now, Duration::ZERO);
+        self.within(now, Duration::ZERO, Urgency::News);
     }
 
-    fn within(&mut self, now: Timestamp, delay: Duration) {
+    fn within(&mut self, now: Timestamp, delay: Duration, urgency: Urgency) {
         let spaced = self.last.map_or(now, |last| last + FEEDBACK_SPACING_MIN);
-        self.due = self.due.min((now + delay).max(spaced).max(self.credit.positive_at(now)));
+        let paid = self.credit.holds_at(now, REPORT_BYTES_USUAL + urgency.leaves());
+        self.due = self.due.min((now + delay).max(spaced).max(paid));
     }
 
     /// Appends the report and plans the next one.
@@ -180,9 +200,9 @@ impl Credit {
         *self = Self { bytes: self.get(now).saturating_sub(bytes as u64), at: now, earned: 0 };
     }
 
-    /// When a report can be paid for.
-    fn positive_at(&self, now: Timestamp) -> Timestamp {
-        let lacking = REPORT_BYTES_USUAL.saturating_sub(self.get(now));
+    /// When it holds so much.
+    fn holds_at(&self, now: Timestamp, bytes: u64) -> Timestamp {
+        let lacking = bytes.saturating_sub(self.get(now));
         now + Duration::from_micros(lacking * 1_000_000 / BYTES_PER_SECOND_MIN)
     }
 }

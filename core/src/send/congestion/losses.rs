@@ -31,9 +31,11 @@ struct Period {
 }
 
 impl Period {
+    /// Whether more was lost than `ppm`, and than chance would have it by a standard deviation: few packets tell little.
     fn is_over(self, ppm: u64) -> bool {
-        let all = self.acked.saturating_add(self.lost);
-        all >= PACKETS_MIN && self.acked > 0 && u64::from(self.lost) * PPM > u64::from(all) * ppm
+        let all = u64::from(self.acked.saturating_add(self.lost));
+        let chance = all.saturating_mul(ppm).saturating_mul(PPM.saturating_sub(ppm)).isqrt();
+        all >= u64::from(PACKETS_MIN) && self.acked > 0 && u64::from(self.lost) * PPM > all * ppm + chance
     }
 }
 
