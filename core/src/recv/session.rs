@@ -336,6 +336,8 @@ impl<S: Seal> Session<S> {
         let config_epoch = self.path.config.as_ref().map_or(0, |(epoch, _)| *epoch);
         let told = Told { config_epoch, paused: self.wishes.is_paused() };
         let rto = self.rto();
+        // Time may have passed since the last input: what is due by now is not noticed otherwise.
+        self.handle_timeout(now);
         self.channel.renew(now, rto);
         let mut pinged = None;
         let Self { channel, reporter, arrivals, receiver, pongs, answer_close, closing, next_ping, pings, .. } = self;
