@@ -1,6 +1,6 @@
 //! What is lost or withheld, and how the picture comes back.
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use crate::world::look::{
     DELAY, FRAME, MS, asks_for_more, asks_to_recover, is_media, lose_frames, lose_media, messages, released, say, up,
     wanted,
 };
-use crate::world::{Kind, World, server_config};
+use crate::world::{Datagram, Kind, World, server_address, server_config};
 
 #[test]
 fn a_lost_fragment_is_asked_for_within_the_tolerance_and_sent_again() {
@@ -30,6 +30,42 @@ fn a_lost_fragment_is_asked_for_within_the_tolerance_and_sent_again() {
     assert_eq!((released(&world, 0).len(), wanted(&world)), (22, 0));
     assert!(!world.log.iter().any(asks_to_recover), "nothing was given up");
     assert!(!world.log.iter().any(|datagram| datagram.sent > sent + 200 * MS && asks_for_more(datagram)));
+}
+
+#[test]
+fn a_loss_that_falls_due_while_the_shell_is_busy_is_asked_for_all_the_same() {
+    let mut world = up();
+    let kept = Rc::new(RefCell::new(Vec::new()));
+    let hand = Rc::clone(&kept);
+    world.fate = Box::new(move |datagram| {
+        if is_media(datagram) {
+            hand.borrow_mut().push(datagram.bytes.clone());
+            return vec![];
+        }
+        vec![Duration::ZERO]
+    });
+    world.feed(Kind::Delta, 5_000);
+    world.run(5 * MS);
+    let client = &mut world.viewers[0].client;
+    let arrived = world.now + DELAY;
+    for (_, mut bytes) in kept.take().into_iter().enumerate().filter(|(index, _)| *index != 1) {
+        client.handle_datagram(arrived, server_address(), &mut bytes);
+    }
+    let mut buf = [0; 2_048];
+    while client.poll_transmit(arrived, &mut buf).is_some() {}
+    // The tolerance is over when the shell, which was busy, asks once more what is to be sent.
+    let mut now = arrived + 3 * MS;
+    let mut asked = false;
+    while now < arrived + 20 * MS {
+        while let Some(sent) = client.poll_transmit(now, &mut buf) {
+            let report = Datagram { viewer: 0, to_server: true, sent: now, bytes: buf[..sent.len].to_vec() };
+            asked |= asks_for_more(&report);
+        }
+        let Some((due, _)) = client.poll_timeout() else { break };
+        now = now.max(due);
+        client.handle_timeout(now);
+    }
+    assert!(asked, "nothing was asked for");
 }
 
 #[test]
