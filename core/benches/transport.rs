@@ -10,7 +10,7 @@ use nalcast_core::limits::{BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX};
 use nalcast_core::nal::Codec;
 use nalcast_core::recv::{Client, ClientConfig, ClientEvent};
 use nalcast_core::seal::Aead;
-use nalcast_core::send::{Server, ServerConfig};
+use nalcast_core::send::{Recovery, Server, ServerConfig};
 use nalcast_core::{Rng, Timestamp};
 
 #[path = "../tests/world/oracle.rs"]
@@ -30,7 +30,7 @@ fn noise(prefers: Aead) -> Noise {
 /// A server with `count` viewers that are in.
 fn stage(count: u16, aead: Aead) -> (Server<Noise>, Vec<Client<Noise>>) {
     let config =
-        ServerConfig { codec: Codec::H264, fps: 30, answers_key_requests: true, viewers_max: 1_000, pairing: false };
+        ServerConfig { codec: Codec::H264, fps: 30, recovery: Recovery::KeyFrames, viewers_max: 1_000, pairing: false };
     let mut server = Server::new(config, noise(aead), [1; 32], START);
     let mut buf = vec![0; BURST_DATAGRAMS_MAX * DATAGRAM_BYTES_MAX];
     let join = |number: u16| {

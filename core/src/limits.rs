@@ -192,8 +192,12 @@ pub const RTT_INITIAL: Duration = Duration::from_millis(100);
 
 // --- Key frames ------------------------------------------------------------------------------------------
 
+/// Frames whose references and capture times the server remembers: more than may be under way.
+pub const FRAMES_REMEMBERED_MAX: usize = 256;
+/// Long-term references at once: no decoder keeps more (ITU-T H.264, clause A.3.1: 16 frames).
+pub const LONG_TERM_REFERENCES_MAX: usize = 16;
 /// Requests that arrive within this time of each other make one key frame.
-pub const KEY_FRAME_COALESCE_PERIOD: Duration = Duration::from_millis(30);
+pub const REMEDY_COALESCE_PERIOD: Duration = Duration::from_millis(30);
 /// Time in which the encoder earns the right to one more key frame.
 pub const KEY_FRAME_SPACING: Duration = Duration::from_millis(500);
 /// Key frames that may follow each other at once.

@@ -10,7 +10,7 @@ use nalcast_core::limits::{BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX};
 use nalcast_core::nal::Codec;
 use nalcast_core::recv::{Client, ClientConfig};
 use nalcast_core::seal::Aead;
-use nalcast_core::send::{Server, ServerConfig};
+use nalcast_core::send::{Recovery, Server, ServerConfig};
 
 #[path = "world/oracle.rs"]
 mod oracle;
@@ -35,7 +35,7 @@ impl Pair {
         let noise = || Noise::with_key(SharedKey::new([7; 32]), aead);
         let now = Timestamp::from_millis(1_000);
         let server =
-            ServerConfig { codec: Codec::H264, fps: 30, answers_key_requests: true, viewers_max: 1, pairing: false };
+            ServerConfig { codec: Codec::H264, fps: 30, recovery: Recovery::KeyFrames, viewers_max: 1, pairing: false };
         let client = ClientConfig { server: SERVER, budget: None, code: None };
         Self {
             now,

@@ -9,7 +9,7 @@ use nalcast_core::Timestamp;
 use nalcast_core::handshake::{Handshake, Noise, PairingCode};
 use nalcast_core::limits::PAIRING_PAUSE;
 use nalcast_core::secrets::Secrets;
-use nalcast_core::send::{Server, ServerConfig, ServerEvent};
+use nalcast_core::send::{Recovery, Server, ServerConfig, ServerEvent};
 use shell_common::clock::{Clock, monotonic_ns};
 use shell_common::key::KeyError;
 use shell_common::output::CreateError;
@@ -182,7 +182,7 @@ fn new_server(
     let config = ServerConfig {
         codec: source.info.codec,
         fps: u8::try_from(source.info.fps).unwrap_or(u8::MAX),
-        answers_key_requests: source.info.live,
+        recovery: if source.info.live { Recovery::KeyFrames } else { Recovery::Nothing },
         viewers_max: config.max_viewers,
         pairing: config.pairing_code,
     };
@@ -256,7 +256,10 @@ impl ServerHooks for Hooks {
             ServerEvent::PairingCode(code) => print_code(*code),
             ServerEvent::BitrateWanted(Some(bits)) => tracing::info!("the paths carry {} kbit/s", bits / 1_000),
             ServerEvent::BitrateWanted(None) => tracing::info!("the paths carry all that the encoder makes"),
-            ServerEvent::KeyFrameWanted | ServerEvent::Finished => {}
+            ServerEvent::KeyFrameWanted
+            | ServerEvent::ReferenceWanted { .. }
+            | ServerEvent::ReferenceShared { .. }
+            | ServerEvent::Finished => {}
         }
     }
 

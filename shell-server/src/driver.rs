@@ -303,8 +303,9 @@ impl<'a, D: DatagramSocket, S: Handshake, H: ServerHooks> Driver<'a, D, S, H> {
                 self.observe_at = now;
             }
             ServerEvent::ViewerMoved { .. } => self.observe_at = now,
-            ServerEvent::PairingCode(_) => {}
-            ServerEvent::KeyFrameWanted => self.hooks.request_key_frame(),
+            ServerEvent::PairingCode(_) | ServerEvent::ReferenceShared { .. } => {}
+            // No encoder here keeps long-term references; a key frame helps as well.
+            ServerEvent::KeyFrameWanted | ServerEvent::ReferenceWanted { .. } => self.hooks.request_key_frame(),
             ServerEvent::BitrateWanted(bits_per_second) => self.hooks.limit_bitrate(*bits_per_second),
             ServerEvent::Finished => self.finished = true,
         }

@@ -27,23 +27,19 @@ pub type Violation = String;
 #[derive(Debug, Default)]
 pub struct Made {
     units: BTreeMap<u64, MadeUnit>,
-    last_reference: Option<u64>,
 }
 
 #[derive(Debug)]
 struct MadeUnit {
     hash: [u8; 32],
-    /// The frame that it may refer to; none if decoding can begin with it.
+    /// The frame that it refers to; none if decoding can begin with it.
     reference: Option<u64>,
 }
 
 impl Made {
     /// The server took `unit` as frame `frame_id`.
     pub fn add(&mut self, frame_id: u64, unit: &SourceUnit) {
-        let reference = if unit.key { None } else { self.last_reference };
-        if !unit.disposable {
-            self.last_reference = Some(frame_id);
-        }
+        let reference = unit.refers_to(frame_id);
         self.units.insert(frame_id, MadeUnit { hash: hash(&unit.bytes), reference });
     }
 
@@ -222,8 +218,10 @@ mod tests {
 
     fn made() -> Made {
         let mut made = Made::default();
-        for (id, key, disposable) in [(1, true, false), (2, false, true), (3, false, false), (4, false, false)] {
-            made.add(id, &SourceUnit { bytes: Bytes::from(vec![id as u8; 10]), key, disposable });
+        for (id, refers_back) in [(1, 0), (2, 1), (3, 2), (4, 1)] {
+            let bytes = Bytes::from(vec![id as u8; 10]);
+            let key = id == 1;
+            made.add(id, &SourceUnit { bytes, key, disposable: id == 2, refers_back, ..SourceUnit::default() });
         }
         made
     }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use nalcast_core::nal::Codec;
 use nalcast_core::recv::{Client, ClientConfig, ClientEvent, EndReason};
-use nalcast_core::send::{Server, ServerConfig};
+use nalcast_core::send::{Recovery, Server, ServerConfig};
 use nalcast_core::{Rng, Timestamp};
 use shell_server::source::SourceEvent;
 use tokio::sync::mpsc;
@@ -192,7 +192,8 @@ async fn serve(shared: Rc<Shared>, egress: Egress, scenario: OuterScenario) -> H
         let synthetic = SyntheticSource::new(scenario.seed ^ incarnation as u64, model);
         tokio::task::spawn_local(feed(synthetic, units, key_wanted, shared, scenario.source_ends));
     }
-    let config = ServerConfig { codec: Codec::H264, fps, answers_key_requests: true, viewers_max: 64, pairing: false };
+    let config =
+        ServerConfig { codec: Codec::H264, fps, recovery: Recovery::KeyFrames, viewers_max: 64, pairing: false };
     let mut secret = [0; 32];
     Rng::new(scenario.seed ^ incarnation as u64).fork(9).fill(&mut secret);
     let server = Server::new(config, Plain, secret, clock.now());

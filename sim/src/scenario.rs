@@ -3,6 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
+use nalcast_core::send::Recovery;
 use nalcast_core::{Rng, Timestamp};
 
 use crate::link::{LinkConfig, LossModel};
@@ -50,8 +51,8 @@ pub struct Scenario {
     pub seed: u64,
     /// What is streamed.
     pub source: SourceModel,
-    /// Whether the source makes a key frame when asked; a file makes one each `key_every` units instead.
-    pub live: bool,
+    /// What the source does when asked; a file makes a key frame each `key_every` units instead.
+    pub recovery: Recovery,
     /// A key frame comes by itself each so many units; 0 = never.
     pub key_every: u64,
     /// The viewers.
@@ -91,7 +92,7 @@ impl Scenario {
             name,
             seed,
             source,
-            live: true,
+            recovery: Recovery::KeyFrames,
             key_every: 0,
             viewers: vec![ViewerPlan::new(clean(10), clean(10)); viewers],
             viewers_max: 64,
@@ -122,8 +123,16 @@ impl Scenario {
         scenario.source.delta_bytes = 40..=delta_max;
         scenario.source.disposable_every = rng.below(4) as u32;
         scenario.source.delimiters = rng.chance_ppm(300_000);
-        scenario.live = !rng.chance_ppm(150_000);
-        scenario.key_every = if scenario.live { 0 } else { 30 + rng.below(60) };
+        scenario.recovery = if rng.chance_ppm(150_000) { Recovery::Nothing } else { Recovery::KeyFrames };
+        scenario.key_every = if scenario.is_live() { 0 } else { 30 + rng.below(60) };
+        let mut rng_of_encoder = Rng::new(seed).fork(2);
+        if scenario.is_live() && rng_of_encoder.chance_ppm(400_000) {
+            scenario.source.temporal_layers = 1 + rng_of_encoder.below(3) as u32;
+            scenario.source.long_term_every = rng_of_encoder.below(40) as u32;
+            if scenario.source.long_term_every > 0 {
+                scenario.recovery = Recovery::LongTermReferences;
+            }
+        }
         scenario.viewers = (0..count).map(|_| plan(&mut rng, scenario.faults_end)).collect();
         if rng.chance_ppm(120_000) {
             let from = 1_000 + rng.below(5_000);
@@ -151,7 +160,7 @@ impl Scenario {
                 .viewers
                 .iter()
                 .any(|viewer| viewer.partition.is_some() || viewer.killed.is_some() || !viewer.moves.is_empty());
-        if interrupted || !scenario.live {
+        if interrupted || !scenario.is_live() {
             // Silence is noticed after ten seconds, and the pause before a new attempt grows to ten.
             scenario.converges_within = Duration::from_secs(25);
             scenario.source_ends = scenario.faults_end + Duration::from_secs(31);
@@ -213,10 +222,22 @@ fn plan(rng: &mut Rng, faults_end: Timestamp) -> ViewerPlan {
     plan
 }
 
+impl Scenario {
+    /// Whether the source answers when it is asked for a way back.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.recovery > Recovery::Nothing
+    }
+}
+
 impl fmt::Display for Scenario {
     /// All of it, a line a viewer: printed before a run, so that a crash leaves it behind.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = if self.live { "live" } else { "file" };
+        let kind = match self.recovery {
+            Recovery::Nothing => "file",
+            Recovery::KeyFrames => "live",
+            Recovery::LongTermReferences => "live with long-term references",
+        };
         writeln!(
             f,
             "{} (seed {}): {kind} source, {} fps, key {} B, delta {:?} B, faults until {}, source ends {}",

@@ -7,6 +7,7 @@
 use core::ops::RangeInclusive;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use nalcast_core::send::References;
 use nalcast_core::{Rng, Timestamp};
 
 /// Baseline profile, level 3.1, 1280x720, one reference frame, pictures in output order (clause 7.3.2.1.1).
@@ -36,8 +37,12 @@ pub struct SourceModel {
     pub key_bytes: usize,
     /// Sizes of the others while the picture moves.
     pub delta_bytes: RangeInclusive<usize>,
-    /// Every n-th access unit since the last key is disposable; 0 for none.
+    /// Every n-th access unit since the last key is disposable; 0 for none. Only without temporal layers.
     pub disposable_every: u32,
+    /// Temporal layers, each twice as fast as the one below it: 1 to 3.
+    pub temporal_layers: u32,
+    /// Every n-th picture of the base layer is kept as a long-term reference; 0 for none.
+    pub long_term_every: u32,
     /// Chance that nothing moved since the last picture, in parts per million.
     pub still_ppm: u32,
     /// Sizes of the access units that say so.
@@ -54,6 +59,8 @@ impl Default for SourceModel {
             key_bytes: 60_000,
             delta_bytes: 4_000..=20_000,
             disposable_every: 2,
+            temporal_layers: 1,
+            long_term_every: 0,
             still_ppm: 0,
             still_bytes: 40..=200,
             delimiters: false,
@@ -62,7 +69,7 @@ impl Default for SourceModel {
 }
 
 /// One access unit and what a classifier must find out about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceUnit {
     /// The access unit, as a byte stream with start codes.
     pub bytes: Bytes,
@@ -70,6 +77,27 @@ pub struct SourceUnit {
     pub key: bool,
     /// Nothing refers to it.
     pub disposable: bool,
+    /// The unit that it refers to is so many earlier; 0 for a key.
+    pub refers_back: u64,
+    /// The encoder keeps it as a long-term reference.
+    pub marks_long_term: bool,
+    /// The encoder tells its references.
+    pub told: bool,
+}
+
+impl SourceUnit {
+    /// The frame that it refers to, if it is frame `frame_id`.
+    #[must_use]
+    pub fn refers_to(&self, frame_id: u64) -> Option<u64> {
+        (!self.key).then(|| frame_id - self.refers_back)
+    }
+
+    /// What the server is told of its references.
+    #[must_use]
+    pub fn references(&self, frame_id: u64) -> References {
+        let refers_to = if self.told { self.refers_to(frame_id) } else { None };
+        References { refers_to, marks_long_term: self.marks_long_term }
+    }
 }
 
 /// An endless supply of access units that `seed` alone determines.
@@ -78,8 +106,12 @@ pub struct SyntheticSource {
     model: SourceModel,
     rng: Rng,
     units: u64,
+    /// Units since the last key, or since the last one that refers to a long-term reference.
     since_key: u32,
     key_requested: bool,
+    /// The unit that the next one refers to alone.
+    reference_requested: Option<u64>,
+    layers: Layers,
     /// Bytes of a picture at most, but for keys; what a real encoder keeps to on average.
     picture_bytes_max: Option<usize>,
 }
@@ -88,12 +120,26 @@ impl SyntheticSource {
     /// A source whose first access unit is a key.
     #[must_use]
     pub fn new(seed: u64, model: SourceModel) -> Self {
-        Self { model, rng: Rng::new(seed), units: 0, since_key: 0, key_requested: true, picture_bytes_max: None }
+        Self {
+            model,
+            rng: Rng::new(seed),
+            units: 0,
+            since_key: 0,
+            key_requested: true,
+            reference_requested: None,
+            layers: Layers::default(),
+            picture_bytes_max: None,
+        }
     }
 
     /// Makes the next access unit a key.
     pub const fn request_key(&mut self) {
         self.key_requested = true;
+    }
+
+    /// Makes the next access unit refer to nothing but the long-term reference so many units before it.
+    pub const fn request_reference(&mut self, back: u64) {
+        self.reference_requested = Some((self.units + 1).saturating_sub(back));
     }
 
     /// Makes so many bits a second at most from now on, or as many as it likes; keys are what they are.
@@ -112,18 +158,42 @@ impl SyntheticSource {
     pub fn next_unit(&mut self) -> SourceUnit {
         self.units += 1;
         let key = core::mem::take(&mut self.key_requested);
-        self.since_key = if key { 0 } else { self.since_key + 1 };
+        let way_back = self.reference_requested.take().filter(|_| !key);
+        self.since_key = if key || way_back.is_some() { 0 } else { self.since_key + 1 };
+        let layered = self.model.temporal_layers > 1;
+        let layer = self.layer();
         let every = self.model.disposable_every;
-        let disposable = !key && every != 0 && self.since_key.is_multiple_of(every);
+        let disposable = match layered {
+            true => layer > 0 && layer + 1 == self.model.temporal_layers,
+            false => self.since_key > 0 && every != 0 && self.since_key.is_multiple_of(every),
+        };
+        let refers_to = way_back.unwrap_or_else(|| self.layers.reference(layer));
+        let marks_long_term = self.layers.add(self.units, layer, disposable, self.model.long_term_every);
+        let bytes = self.picture(key, way_back.is_some(), disposable, layer);
+        let refers_back = if key { 0 } else { self.units - refers_to };
+        let told = layered || self.model.long_term_every > 0;
+        SourceUnit { bytes, key, disposable, refers_back, marks_long_term, told }
+    }
+
+    /// The layer of the unit in a pattern like 0 2 1 2.
+    const fn layer(&self) -> u32 {
+        let top = if self.model.temporal_layers == 0 { 0 } else { self.model.temporal_layers - 1 };
+        let place = self.since_key.trailing_zeros();
+        if self.since_key == 0 || place >= top { 0 } else { top - place }
+    }
+
+    fn picture(&mut self, key: bool, way_back: bool, disposable: bool, layer: u32) -> Bytes {
         let still = self.rng.chance_ppm(self.model.still_ppm);
         let sizes = if still { self.model.still_bytes.clone() } else { self.model.delta_bytes.clone() };
-        let delta_bytes = between(&mut self.rng, &sizes).min(self.picture_bytes_max.unwrap_or(usize::MAX));
-        let bytes = match (key, disposable) {
-            (true, _) => self.write(self.model.key_bytes, &[&SPS_1280X720, &PPS], &IDR_SLICE),
-            (false, true) => self.write(delta_bytes, &[], &DISPOSABLE_SLICE),
-            (false, false) => self.write(delta_bytes, &[], &REFERENCE_SLICE),
-        };
-        SourceUnit { bytes, key, disposable }
+        let bytes = between(&mut self.rng, &sizes).min(self.picture_bytes_max.unwrap_or(usize::MAX));
+        // What changed since an older picture is more.
+        let bytes = if way_back { (bytes * 2).min(self.model.key_bytes) } else { bytes };
+        if key {
+            return self.write(self.model.key_bytes, &[&SPS_1280X720, &PPS], &IDR_SLICE);
+        }
+        let prefix = prefix(layer, disposable);
+        let before: &[&[u8]] = if self.model.temporal_layers > 1 { &[&prefix] } else { &[] };
+        self.write(bytes, before, if disposable { &DISPOSABLE_SLICE } else { &REFERENCE_SLICE })
     }
 
     /// An access unit of `len` bytes, or as few as its parts need.
@@ -140,6 +210,44 @@ impl SyntheticSource {
         out.resize(len.max(begin + NOISE_BYTES_MIN), 0);
         fill_with_noise(&mut self.rng, &mut out[begin..]);
         out.freeze()
+    }
+}
+
+/// The prefix NAL unit that tells the layer of the slice behind it (clause G.7.3.1.1): nal_unit_type 14, then
+/// svc_extension_flag, temporal_id in the highest three bits of the third byte, and an empty payload.
+fn prefix(layer: u32, disposable: bool) -> [u8; 5] {
+    let (header, payload) = if disposable { (0x0e, 0x80) } else { (0x6e, 0x20) };
+    [header, 0x80, 0x80, (layer as u8) << 5 | 0b0_1111, payload]
+}
+
+/// The newest units of each layer that others may refer to.
+#[derive(Debug, Default)]
+struct Layers {
+    newest: [u64; 3],
+    /// Units of the base layer.
+    base: u32,
+}
+
+impl Layers {
+    /// What the next unit of a layer refers to: the newest one of the layers below, or of the base layer.
+    fn reference(&self, layer: u32) -> u64 {
+        let below = self.newest.iter().take(layer.max(1) as usize);
+        below.copied().max().unwrap_or_default()
+    }
+
+    /// Unit `number` is made; whether it is kept for long.
+    fn add(&mut self, number: u64, layer: u32, disposable: bool, long_term_every: u32) -> bool {
+        if let Some(newest) = self.newest.get_mut(layer as usize)
+            && !disposable
+        {
+            *newest = number;
+        }
+        if layer > 0 || disposable {
+            return false;
+        }
+        self.newest.iter_mut().skip(1).for_each(|newest| *newest = 0);
+        self.base += 1;
+        long_term_every > 0 && self.base.is_multiple_of(long_term_every)
     }
 }
 

@@ -199,7 +199,7 @@ impl World {
         let config = ServerConfig {
             codec: Codec::H264,
             fps: u8::try_from(self.scenario.source.fps).unwrap_or(u8::MAX),
-            answers_key_requests: self.scenario.live,
+            recovery: self.scenario.recovery,
             viewers_max: self.scenario.viewers_max,
             pairing: false,
         };
@@ -223,9 +223,10 @@ impl World {
         self.units += 1;
         let unit = self.source.next_unit();
         self.wake(Actor::Source, Some(self.source.next_capture()));
+        let next_id = self.next_frame();
         let Some(server) = &mut self.server else { return Ok(()) };
         let frame_id = server
-            .handle_access_unit(self.now, unit.bytes.clone(), self.now)
+            .handle_access_unit_with(self.now, unit.bytes.clone(), self.now, unit.references(next_id))
             .map_err(|refused| format!("an access unit was refused: {refused}"))?;
         self.trace.event(self.now, format_args!("frame {frame_id}: {} B, key {}", unit.bytes.len(), unit.key));
         if let Some(made) = self.made.last_mut() {
@@ -299,14 +300,23 @@ impl World {
         Ok(())
     }
 
+    /// The frame id that the server gives to the next access unit.
+    fn next_frame(&self) -> u64 {
+        self.made.last().and_then(Made::newest).unwrap_or_default() + 1
+    }
+
     fn server_event(&mut self, event: ServerEvent) {
         self.trace.event(self.now, format_args!("{event:?}"));
         match event {
             ServerEvent::KeyFrameWanted => self.source.request_key(),
+            ServerEvent::ReferenceWanted { reference } => self.source.request_reference(self.next_frame() - reference),
             ServerEvent::BitrateWanted(bits) => self.source.limit(bits),
             ServerEvent::Finished => self.finished = true,
             ServerEvent::ViewerMoved { .. } => self.moves_followed += 1,
-            ServerEvent::ViewerJoined { .. } | ServerEvent::ViewerLeft { .. } | ServerEvent::PairingCode(_) => {}
+            ServerEvent::ViewerJoined { .. }
+            | ServerEvent::ViewerLeft { .. }
+            | ServerEvent::ReferenceShared { .. }
+            | ServerEvent::PairingCode(_) => {}
         }
     }
 
@@ -391,7 +401,7 @@ impl World {
                 return Err(format!("viewer {i} is still {:?}", client.state()));
             }
             let behind = viewer.ended_with_stream && viewer.session.last_released() != newest;
-            if behind && self.scenario.live && !full {
+            if behind && self.scenario.is_live() && !full {
                 let last = viewer.session.last_released();
                 return Err(format!("viewer {i} ended with frame {last:?}, the last one was {newest:?}"));
             }

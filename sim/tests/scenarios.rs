@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use nalcast_core::Timestamp;
 use nalcast_core::recv::{Abandoned, EndReason};
+use nalcast_core::send::Recovery;
 use sim::link::{LinkConfig, LossModel};
 use sim::report::Report;
 use sim::scenario::{Partition, Scenario, clean};
@@ -232,7 +233,7 @@ fn a_file_that_makes_no_key_frames_on_request_still_converges() {
     let path = LinkConfig { loss: LossModel::Independent { ppm: 20_000 }, ..clean(20) };
     let build = |seed| {
         let mut scenario = Scenario::impaired("file", seed, 2, &path);
-        scenario.live = false;
+        scenario.recovery = Recovery::Nothing;
         scenario.key_every = 60;
         scenario
     };

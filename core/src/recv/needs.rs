@@ -52,12 +52,15 @@ impl Receiver {
     /// Time left until what is asked for is useless, in the report's units; none if it is useless already. A frame that
     /// others need is late for its own display, but in time for that of the frames behind it.
     fn slack(&self, now: Timestamp, entry: &Entry, pace: &Pace<'_>) -> Option<u8> {
-        let (key, disposable) = match entry {
+        let (leads_back, disposable) = match entry {
             Entry::Skipped => return None,
             Entry::Absent { .. } => (false, false),
-            Entry::Frame(slot) => (slot.key, slot.disposable),
+            Entry::Frame(slot) => {
+                let leads_back = slot.key || slot.header().is_some_and(|header| header.uses_long_term);
+                (leads_back, slot.disposable)
+            }
         };
-        if (self.is_broken && !key) || now >= first_known(entry) + REPAIR_PERIOD_MAX {
+        if (self.is_broken && !leads_back) || now >= first_known(entry) + REPAIR_PERIOD_MAX {
             return None;
         }
         let rtt = pace.clock.rtt().unwrap_or_default();

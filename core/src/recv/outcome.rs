@@ -45,6 +45,8 @@ pub(super) enum Outcome {
 pub(super) struct Stuck {
     pub(super) first_bad: u64,
     pub(super) last_good: Option<u64>,
+    /// Whether the decoder has failed: what it holds is of no use then.
+    pub(super) decoder_failed: bool,
 }
 
 /// Counters of the receiving pipeline; they only grow.

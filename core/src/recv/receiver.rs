@@ -147,9 +147,8 @@ impl Receiver {
 
     /// The decoder could not use a frame that was released to it.
     pub(super) fn handle_undecodable(&mut self, frame_id: u64) {
-        if self.stuck.is_none() {
-            self.stuck = Some(Stuck { first_bad: frame_id, last_good: frame_id.checked_sub(1) });
-        }
+        let first_bad = self.stuck.map_or(frame_id, |stuck| stuck.first_bad);
+        self.stuck = Some(Stuck { first_bad, last_good: frame_id.checked_sub(1), decoder_failed: true });
     }
 
     pub(super) fn handle_timeout(&mut self, now: Timestamp, pace: &Pace<'_>) {
@@ -344,7 +343,7 @@ impl Receiver {
 
     fn get_stuck(&mut self, first_bad: u64) {
         if self.stuck.is_none() {
-            self.stuck = Some(Stuck { first_bad, last_good: self.last_released });
+            self.stuck = Some(Stuck { first_bad, last_good: self.last_released, decoder_failed: false });
         }
     }
 

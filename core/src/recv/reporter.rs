@@ -136,7 +136,10 @@ impl Reporter {
         let largest = arrivals.largest();
         let received_at = arrivals.time_of(largest).unwrap_or(now);
         let recover = receiver.stuck().map(|stuck| Recover {
-            kind: RecoverKind::Key,
+            kind: match stuck.last_good {
+                Some(_) if !stuck.decoder_failed => RecoverKind::Reference,
+                _ => RecoverKind::Key,
+            },
             first_bad: frame_id_low(stuck.first_bad),
             last_good: frame_id_low(stuck.last_good.unwrap_or_default()),
         });

@@ -6,7 +6,9 @@ use alloc::vec::Vec;
 use super::first_buffer::Fragment;
 use super::slot::{Placed, Slot};
 use crate::fec::Decoder;
-use crate::limits::{FRAME_BYTES_MAX, SKIP_RANGES_MAX, SORTED_BUFFER_BYTES_MAX, SORTED_BUFFER_FRAMES_MAX};
+use crate::limits::{
+    FRAME_BYTES_MAX, LONG_TERM_REFERENCES_MAX, SKIP_RANGES_MAX, SORTED_BUFFER_BYTES_MAX, SORTED_BUFFER_FRAMES_MAX,
+};
 use crate::time::Timestamp;
 
 /// What is known of one frame id.
@@ -31,6 +33,8 @@ pub(super) struct SortedBuffer {
     skips: Vec<(u64, u64)>,
     /// The last frames released that others may refer to, newest last.
     references: VecDeque<u64>,
+    /// Those of them that the encoder keeps for longer.
+    long_term: VecDeque<u64>,
     /// Whether a frame was ever released or given up: from then on nothing comes before `next`.
     any_finished: bool,
     any_seen: bool,
@@ -47,6 +51,7 @@ impl SortedBuffer {
             held_bytes: 0,
             skips: Vec::new(),
             references: VecDeque::with_capacity(REFERENCES_MAX),
+            long_term: VecDeque::with_capacity(LONG_TERM_REFERENCES_MAX),
             any_finished: false,
             any_seen: false,
         }
@@ -87,7 +92,7 @@ impl SortedBuffer {
 
     /// Whether `frame_id` was released as a frame that others may refer to.
     pub(super) fn has_reference(&self, frame_id: u64) -> bool {
-        self.references.iter().rev().any(|id| *id == frame_id)
+        self.references.iter().rev().chain(&self.long_term).any(|id| *id == frame_id)
     }
 
     /// What the frame lacks, `count` if nothing of it came; nothing if it needs no more.
@@ -217,10 +222,10 @@ impl SortedBuffer {
         if let Some(Entry::Frame(slot)) = &head {
             self.held_bytes -= slot.held_bytes();
             if released && !slot.disposable {
-                if self.references.len() == REFERENCES_MAX {
-                    self.references.pop_front();
+                remember(&mut self.references, REFERENCES_MAX, self.next);
+                if slot.header().is_some_and(|header| header.marks_long_term) {
+                    remember(&mut self.long_term, LONG_TERM_REFERENCES_MAX, self.next);
                 }
-                self.references.push_back(self.next);
             }
         }
         self.next += 1;
@@ -252,4 +257,11 @@ impl SortedBuffer {
     fn entry(&self, frame_id: u64) -> Option<&Entry> {
         self.entries.get(self.offset(frame_id)?)
     }
+}
+
+fn remember(ids: &mut VecDeque<u64>, max: usize, id: u64) {
+    if ids.len() == max {
+        ids.pop_front();
+    }
+    ids.push_back(id);
 }

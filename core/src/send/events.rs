@@ -65,6 +65,17 @@ pub enum ServerEvent {
     PairingCode(Option<PairingCode>),
     /// The encoder should make its next picture a key frame.
     KeyFrameWanted,
+    /// The encoder should let its next picture refer to this frame alone, a long-term reference that every viewer has; a
+    /// key frame will do, too.
+    ReferenceWanted {
+        /// The frame.
+        reference: u64,
+    },
+    /// Every viewer has decoded this long-term reference.
+    ReferenceShared {
+        /// The frame.
+        reference: u64,
+    },
     /// The encoder should make so many bits a second at most, for what the paths to the viewers carry; as many as it likes
     /// if absent.
     BitrateWanted(Option<u64>),
@@ -79,8 +90,8 @@ pub enum TimeoutReason {
     Transmit,
     /// A viewer may have fallen silent, or a goodbye may be over.
     Viewer,
-    /// Requests for key frames have been collected.
-    KeyFrame,
+    /// Requests for a way back have been collected.
+    Remedy,
     /// The pairing code is to be changed.
     Pairing,
     /// What viewers have not decoded by now they will not.
@@ -136,6 +147,10 @@ pub struct ServerStats {
     pub key_frames: u64,
     /// Key frames asked of the encoder.
     pub key_frames_wanted: u64,
+    /// Frames among them that refer to a long-term reference.
+    pub recovery_frames: u64,
+    /// Such frames asked of the encoder.
+    pub recovery_frames_wanted: u64,
     /// Datagrams received.
     pub datagrams_received: u64,
     /// Of those: malformed, forged, replayed, or of no known session.

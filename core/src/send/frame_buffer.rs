@@ -1,6 +1,7 @@
 //! The global buffer: each encoded frame is stored once, for every viewer and for those who join later.
 
 use alloc::collections::{VecDeque, vec_deque};
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 
@@ -12,25 +13,45 @@ use crate::limits::{
 use crate::wire::Writer;
 use crate::wire::media::FrameHeader;
 
+/// Where a frame stands among the others.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Place {
+    /// What it refers to; nothing if it is a key frame.
+    pub(super) reference: Option<u64>,
+    /// The same, if that is a long-term reference.
+    pub(super) long_term: Option<u64>,
+    /// No other frame refers to it.
+    pub(super) disposable: bool,
+    pub(super) temporal_id: u8,
+    /// The source told what it refers to.
+    pub(super) is_told: bool,
+}
+
+impl Place {
+    /// Whether the base layer goes on without it.
+    pub(super) const fn is_droppable(self) -> bool {
+        self.disposable || (self.is_told && self.temporal_id > 0)
+    }
+}
+
 /// One encoded frame; clones share its body.
 #[derive(Clone, Debug)]
 pub(super) struct Frame {
     pub(super) id: u64,
     pub(super) key: bool,
-    pub(super) disposable: bool,
-    pub(super) temporal_id: u8,
+    pub(super) place: Place,
     header: [u8; FRAME_HEADER_BYTES_MAX],
     header_len: usize,
     body: Bytes,
 }
 
 impl Frame {
-    pub(super) fn new(id: u64, disposable: bool, temporal_id: u8, header: &FrameHeader, body: Bytes) -> Self {
+    pub(super) fn new(id: u64, place: Place, header: &FrameHeader, body: Bytes) -> Self {
         let mut bytes = [0; FRAME_HEADER_BYTES_MAX];
         let mut writer = Writer::new(&mut bytes);
         header.write(&mut writer);
         let header_len = writer.len();
-        Self { id, key: header.key, disposable, temporal_id, header: bytes, header_len, body }
+        Self { id, key: header.key, place, header: bytes, header_len, body }
     }
 
     /// Length of the frame's byte string: header and access unit.
@@ -66,6 +87,8 @@ pub(super) struct FrameBuffer {
     /// The last key frame, if everything since is here, and the bytes since.
     key: Option<u64>,
     bytes_since_key: usize,
+    /// The frames on the way from that key frame to the newest reference, oldest first.
+    chain: Vec<u64>,
 }
 
 impl FrameBuffer {
@@ -75,12 +98,20 @@ impl FrameBuffer {
         if frame.key {
             self.key = Some(frame.id);
             self.bytes_since_key = 0;
+            self.chain.clear();
+        }
+        if !frame.place.disposable && self.key.is_some() {
+            let reference = frame.place.reference.unwrap_or_default();
+            let kept = self.chain.partition_point(|id| *id <= reference);
+            self.chain.truncate(kept);
+            self.chain.push(frame.id);
         }
         self.bytes += frame.len();
         self.bytes_since_key += frame.len();
         self.frames.push_back(frame);
         if self.bytes_since_key > GLOBAL_BUFFER_BYTES_MAX || self.since_key().len() > GLOBAL_BUFFER_FRAMES_MAX {
             self.key = None;
+            self.chain.clear();
         }
         while self.is_oldest_useless() {
             let oldest = self.frames.pop_front().map_or(0, |frame| frame.len());
@@ -93,9 +124,10 @@ impl FrameBuffer {
         self.get(self.key?)
     }
 
-    /// The key frame and every later frame that others refer to: what a newcomer needs to catch up.
+    /// The key frame and every later frame on the way to the newest reference: what a newcomer needs to catch up.
     pub(super) fn chain(&self) -> impl Iterator<Item = &Frame> {
-        self.since_key().filter(|frame| !frame.disposable)
+        let chain = if self.key.is_some() { self.chain.as_slice() } else { &[] };
+        chain.iter().filter_map(|id| self.get(*id))
     }
 
     /// A frame, if it is still here.
@@ -129,7 +161,6 @@ pub(super) mod tests {
     use super::*;
     use crate::nal::Codec;
     use alloc::vec;
-    use alloc::vec::Vec;
 
     pub(in crate::send) fn frame(id: u64, key: bool, disposable: bool, body_len: usize) -> Frame {
         let header = FrameHeader {
@@ -145,7 +176,8 @@ pub(super) mod tests {
             body_len: body_len as u32,
         };
         let body: Vec<u8> = (0..body_len).map(|i| (i + id as usize) as u8).collect();
-        Frame::new(id, disposable, 0, &header, Bytes::from(body))
+        let reference = if key { None } else { id.checked_sub(1) };
+        Frame::new(id, Place { reference, disposable, ..Place::default() }, &header, Bytes::from(body))
     }
 
     #[test]

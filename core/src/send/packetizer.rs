@@ -57,8 +57,8 @@ impl Cut {
         FragmentHeader {
             parity: false,
             key: frame.key,
-            disposable: frame.disposable,
-            temporal_id: frame.temporal_id,
+            disposable: frame.place.disposable,
+            temporal_id: frame.place.temporal_id,
             end,
             repair: false,
             frame_id_low: frame_id_low(frame.id),

@@ -56,9 +56,9 @@ impl Queued {
 pub(super) enum Offered {
     /// It waits its turn.
     Queued,
-    /// It would wait behind too much that others need: everything goes, until the next key frame.
-    NeedsKey,
-    /// Nobody refers to it and there is no room: it alone goes.
+    /// It would wait behind too much that others need: everything goes, until the next way back.
+    NeedsRemedy,
+    /// The base layer goes on without it and there is no room: it alone goes.
     Refused,
 }
 
@@ -111,36 +111,46 @@ impl Queue {
         self.dropped
     }
 
-    /// The newest key frame that waits.
-    pub(super) fn newest_key(&self) -> Option<u64> {
-        self.frames.iter().rev().find(|queued| queued.frame.key).map(|queued| queued.frame.id)
+    /// The newest frame among those that wait which is such.
+    pub(super) fn newest(&self, which: impl Fn(&Frame) -> bool) -> Option<u64> {
+        self.frames.iter().rev().map(|queued| &queued.frame).find(|frame| which(frame)).map(|frame| frame.id)
     }
 
     /// Takes a frame in, dropping what a viewer this late can do without: first frames that nobody refers
-    /// to, then everything before a key frame. `withheld` hears the id of each frame dropped. A frame that is
+    /// to and those of upper layers, then everything before a way back. `way_back`: a viewer that misses those
+    /// before it can go on with it. `withheld` hears the id of each frame dropped. A frame that is
     /// partly sent is finished: half a frame is worth nothing, the other half makes it whole.
     pub(super) fn offer(
         &mut self,
         now: Timestamp,
         frame: &Frame,
         patience: Patience,
+        way_back: bool,
         mut withheld: impl FnMut(u64),
     ) -> Offered {
-        if self.is_over(now, frame, patience) {
-            self.drop_where(|queued| queued.frame.disposable, &mut withheld);
+        // Of a source with layers the upper ones go in time for the base layer to keep its place.
+        let early = Patience { age_max: patience.age_max / 2, ..patience };
+        if frame.place.is_told && self.is_over(now, frame, early) {
+            self.drop_where(|queued| queued.frame.place.is_droppable(), &mut withheld);
+            if frame.place.is_droppable() && self.is_over(now, frame, early) {
+                return Offered::Refused;
+            }
         }
         if self.is_over(now, frame, patience) {
-            if frame.disposable {
+            self.drop_where(|queued| queued.frame.place.is_droppable(), &mut withheld);
+        }
+        if self.is_over(now, frame, patience) {
+            if frame.place.is_droppable() {
                 return Offered::Refused;
             }
             let fits = self.bytes + frame.len() <= QUEUE_BYTES_MAX;
-            if fits && !frame.key && self.bytes_behind_front() <= patience.key_bytes {
+            if fits && !way_back && self.bytes_behind_front() <= patience.key_bytes {
                 // The way out, a key frame, would take longer than what waits.
                 return self.push(now, frame);
             }
             self.drop_where(|_| true, &mut withheld);
-            if !frame.key {
-                return Offered::NeedsKey;
+            if !way_back {
+                return Offered::NeedsRemedy;
             }
         }
         self.push(now, frame)
@@ -202,10 +212,13 @@ mod tests {
 
     fn offer(queue: &mut Queue, millis: u64, frame: &Frame) -> (Offered, Vec<u64>) {
         let mut withheld = Vec::new();
-        let offered =
-            queue.offer(Timestamp::from_millis(millis), frame, Patience { age_max: AGE_MAX, key_bytes: 15 }, |id| {
-                withheld.push(id)
-            });
+        let offered = queue.offer(
+            Timestamp::from_millis(millis),
+            frame,
+            Patience { age_max: AGE_MAX, key_bytes: 15 },
+            frame.key,
+            |id| withheld.push(id),
+        );
         (offered, withheld)
     }
 
@@ -225,7 +238,7 @@ mod tests {
         offer(&mut queue, 0, &frame(1, true, false, 10));
         offer(&mut queue, 30, &frame(2, false, false, 10));
         assert_eq!(offer(&mut queue, 120, &frame(3, false, true, 10)).0, Offered::Refused);
-        assert_eq!(offer(&mut queue, 130, &frame(4, false, false, 10)), (Offered::NeedsKey, [1, 2].to_vec()));
+        assert_eq!(offer(&mut queue, 130, &frame(4, false, false, 10)), (Offered::NeedsRemedy, [1, 2].to_vec()));
         assert_eq!((queue.bytes(), queue.dropped()), (0, 2));
         offer(&mut queue, 140, &frame(5, true, false, 10));
         assert_eq!(offer(&mut queue, 260, &frame(6, true, false, 10)), (Offered::Queued, [5].to_vec()));
@@ -237,7 +250,7 @@ mod tests {
         offer(&mut queue, 0, &frame(1, true, false, 5_000));
         queue.front_mut().unwrap().next = 1;
         assert_eq!(offer(&mut queue, 500, &frame(2, false, false, 10)).0, Offered::Queued, "a key frame takes longer");
-        assert_eq!(offer(&mut queue, 500, &frame(3, false, false, 10)), (Offered::NeedsKey, [2].to_vec()));
+        assert_eq!(offer(&mut queue, 500, &frame(3, false, false, 10)), (Offered::NeedsRemedy, [2].to_vec()));
         assert_eq!(queue.pop().unwrap().frame.id, 1);
     }
 
@@ -263,7 +276,7 @@ mod tests {
     fn bytes_are_bounded() {
         let mut queue = Queue::default();
         offer(&mut queue, 0, &frame(1, true, false, QUEUE_BYTES_MAX - 100));
-        assert_eq!(offer(&mut queue, 1, &frame(2, false, false, 200)), (Offered::NeedsKey, [1].to_vec()));
+        assert_eq!(offer(&mut queue, 1, &frame(2, false, false, 200)), (Offered::NeedsRemedy, [1].to_vec()));
         assert_eq!(queue.bytes(), 0);
     }
 }

@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 use super::admission::Door;
 use super::events::{LeaveReason, ServerEvent, ServerStats, TimeoutReason, ViewerInfo};
-use super::key_frames::KeyFramePolicy;
+use super::references::{Recovery, References};
+use super::remedy::{Remedy, RemedyPolicy, Request};
 use super::state::{ViewerInput, ViewerState};
 use super::stream::{AccessUnitRefused, Stream};
 use super::target::Target;
@@ -16,6 +17,7 @@ use super::viewers::Viewers;
 use crate::handshake::Handshake;
 use crate::limits::{EVENTS_MAX, REPAIR_PERIOD_MAX, VIEWERS_MAX};
 use crate::nal::Codec;
+use crate::seal::Seal;
 use crate::time::Timestamp;
 use crate::transmit::Transmit;
 use crate::wire::CloseCode;
@@ -28,8 +30,8 @@ pub struct ServerConfig {
     pub codec: Codec,
     /// Frames a second at most.
     pub fps: u8,
-    /// Whether the source makes a key frame when asked; a file does not.
-    pub answers_key_requests: bool,
+    /// What the source can do for a viewer that lost a frame.
+    pub recovery: Recovery,
     /// Viewers at once, at most [`VIEWERS_MAX`].
     pub viewers_max: usize,
     /// Whether viewers without the key are let in by a code, which [`ServerEvent::PairingCode`] tells.
@@ -48,7 +50,9 @@ pub struct Server<H: Handshake> {
     pub(super) viewers: Viewers<H::Seal>,
     pub(super) stream: Stream,
     pub(super) stats: ServerStats,
-    pub(super) key_frames: KeyFramePolicy,
+    pub(super) remedies: RemedyPolicy,
+    /// The newest long-term reference that the shell was told everybody has.
+    pub(super) confirmed: Option<u64>,
     pub(super) target: Target,
     events: VecDeque<ServerEvent>,
     /// Set once: what viewers are told from then on, and until when those that are behind may catch up.
@@ -66,9 +70,10 @@ impl<H: Handshake> Server<H> {
         Self {
             door,
             viewers: Viewers::new(),
-            stream: Stream::new(now, config.codec, config.fps, config.answers_key_requests),
+            stream: Stream::new(now, config.codec, config.fps, config.recovery),
             stats: ServerStats::default(),
-            key_frames: KeyFramePolicy::new(now, config.answers_key_requests),
+            remedies: RemedyPolicy::new(now, config.recovery),
+            confirmed: None,
             target: Target::new(now),
             events: code.into_iter().collect(),
             ending: None,
@@ -124,23 +129,45 @@ impl<H: Handshake> Server<H> {
         unit: Bytes,
         capture: Timestamp,
     ) -> Result<u64, AccessUnitRefused> {
+        self.handle_access_unit_with(now, unit, capture, References::default())
+    }
+
+    /// The same for a source that knows which frames its pictures refer to.
+    ///
+    /// # Errors
+    /// [`AccessUnitRefused`]; nothing has changed then.
+    pub fn handle_access_unit_with(
+        &mut self,
+        now: Timestamp,
+        unit: Bytes,
+        capture: Timestamp,
+        references: References,
+    ) -> Result<u64, AccessUnitRefused> {
         self.advance(now);
         let bytes = unit.len() as u64;
-        let taken =
-            if self.ending.is_some() { Err(AccessUnitRefused::AfterEnd) } else { self.stream.take(now, unit, capture) };
+        let taken = if self.ending.is_some() {
+            Err(AccessUnitRefused::AfterEnd)
+        } else {
+            self.stream.take(now, unit, capture, references)
+        };
         let frame = taken.inspect_err(|_| self.stats.access_units_refused += 1)?;
         self.stats.access_units += 1;
         self.stats.access_unit_bytes += bytes;
         if frame.key {
             self.stats.key_frames += 1;
-            self.key_frames.made();
+            self.confirmed = None;
+            self.remedies.made(Remedy::KeyFrame);
+        } else if frame.place.long_term.is_some() {
+            self.stats.recovery_frames += 1;
+            self.remedies.made(Remedy::Reference);
         }
         self.stream.buffer.push(frame.clone());
         for index in self.viewers.indices() {
             let Some(viewer) = self.viewers.get_mut(index) else { continue };
             viewer.offer(now, &frame, &self.stream);
-            if !self.key_frames.is_wanted() && viewer.is_key_needed(now) {
-                self.key_frames.want(now);
+            let remedy = viewer.remedy(None);
+            if !self.remedies.covers(remedy) && viewer.is_remedy_needed(now) {
+                self.remedies.want(now, remedy);
             }
             self.viewers.reschedule(index, &self.stream);
         }
@@ -166,7 +193,7 @@ impl<H: Handshake> Server<H> {
     pub fn handle_end_of_source(&mut self, now: Timestamp) {
         self.advance(now);
         self.ending.get_or_insert((CloseCode::EndOfStream, now + REPAIR_PERIOD_MAX));
-        self.key_frames.end();
+        self.remedies.end();
         self.drain(now);
     }
 
@@ -174,7 +201,7 @@ impl<H: Handshake> Server<H> {
     pub fn handle_shutdown(&mut self, now: Timestamp) {
         self.advance(now);
         self.ending = Some((CloseCode::Shutdown, now));
-        self.key_frames.end();
+        self.remedies.end();
         self.drain(now);
     }
 
@@ -202,9 +229,32 @@ impl<H: Handshake> Server<H> {
         if self.door.renew_code(now) {
             self.push(ServerEvent::PairingCode(self.door.pairing_code()));
         }
-        if self.key_frames.poll(now) {
-            self.stats.key_frames_wanted += 1;
-            self.push(ServerEvent::KeyFrameWanted);
+        self.ask_encoder(now);
+    }
+
+    fn ask_encoder(&mut self, now: Timestamp) {
+        let Self { remedies, stream, viewers, .. } = self;
+        match remedies.poll(now, || shared_reference(now, stream, viewers)) {
+            Some(Request::KeyFrame) => {
+                self.stats.key_frames_wanted += 1;
+                self.push(ServerEvent::KeyFrameWanted);
+            }
+            Some(Request::Reference(reference)) => {
+                self.stats.recovery_frames_wanted += 1;
+                self.push(ServerEvent::ReferenceWanted { reference });
+            }
+            None => {}
+        }
+    }
+
+    /// Somebody holds one more long-term reference: tells the shell if everybody has it now.
+    pub(super) fn confirm_references(&mut self, now: Timestamp) {
+        let shared = shared_reference(now, &self.stream, &self.viewers);
+        if let Some(reference) = shared
+            && shared > self.confirmed
+        {
+            self.confirmed = shared;
+            self.push(ServerEvent::ReferenceShared { reference });
         }
     }
 
@@ -248,12 +298,12 @@ impl<H: Handshake> Server<H> {
         let transmit = self.viewers.transmits.first().map(|(at, _)| (at, TimeoutReason::Transmit));
         let viewer = self.viewers.timeouts.first().map(|(at, _)| (at, TimeoutReason::Viewer));
         let pairing = self.door.pairing_due().map(|at| (at, TimeoutReason::Pairing));
-        let key_frame = self.key_frames.due().map(|at| (at, TimeoutReason::KeyFrame));
+        let remedy = self.remedies.due().map(|at| (at, TimeoutReason::Remedy));
         let drain = match self.ending {
             Some((CloseCode::EndOfStream, until)) if self.now < until => Some((until, TimeoutReason::Drain)),
             _ => None,
         };
-        [transmit, viewer, pairing, key_frame, drain].into_iter().flatten().min_by_key(|(at, _)| *at)
+        [transmit, viewer, pairing, remedy, drain].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     /// How many subscriptions there are, half-open ones too.
@@ -337,4 +387,10 @@ impl<H: Handshake> Server<H> {
             self.push(ServerEvent::Finished);
         }
     }
+}
+
+/// The newest long-term reference that every viewer with a say has decoded.
+fn shared_reference<S: Seal>(now: Timestamp, stream: &Stream, viewers: &Viewers<S>) -> Option<u64> {
+    let mut references = stream.references.long_term();
+    references.find(|reference| viewers.iter().all(|viewer| !viewer.has_a_say(now) || viewer.holds(*reference)))
 }

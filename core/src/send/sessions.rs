@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 
 use super::events::{LeaveReason, ServerEvent};
 use super::frame_buffer::Frame;
+use super::remedy::Remedy;
 use super::server::Server;
 use super::state::{ViewerInput, ViewerState};
 use super::viewer::Viewer;
@@ -14,7 +15,7 @@ use crate::time::Timestamp;
 use crate::wire::control::{Control, Messages};
 use crate::wire::feedback::Feedback;
 use crate::wire::sealed::Header;
-use crate::wire::{CloseCode, Reader};
+use crate::wire::{CloseCode, Reader, frame_id_full};
 
 impl<H: Handshake> Server<H> {
     /// Whether a sealed datagram belonged to a session and made sense.
@@ -80,13 +81,17 @@ impl<H: Handshake> Server<H> {
             Control::Ping { id, sent_us } => viewer.handle_ping(now, id, sent_us),
             Control::Feedback(body) => {
                 let Ok(report) = Feedback::parse(body) else { return false };
-                let stuck_since = viewer.handle_feedback(now, &report, &self.stream);
-                if let Some(first_bad) = stuck_since
-                    && !self.key_frames.is_wanted()
-                    && viewer.state == ViewerState::Live
-                    && viewer.is_key_due(now, first_bad)
-                {
-                    self.key_frames.want(now);
+                let holds_more = viewer.handle_feedback(now, &report, &self.stream);
+                let stuck = report.recover.filter(|_| viewer.state == ViewerState::Live);
+                if let Some(recover) = stuck {
+                    let first_bad = frame_id_full(self.stream.newest_frame(), recover.first_bad);
+                    let remedy = viewer.remedy(Some(first_bad));
+                    if !self.remedies.covers(remedy) && viewer.is_remedy_due(now, first_bad) {
+                        self.remedies.want(now, remedy);
+                    }
+                }
+                if holds_more {
+                    self.confirm_references(now);
                 }
             }
             Control::Wish(wish) => {
@@ -164,11 +169,11 @@ impl<H: Handshake> Server<H> {
     fn catch_up(&mut self, now: Timestamp, index: usize) {
         let Some(viewer) = self.viewers.get_mut(index) else { return };
         let key = self.stream.buffer.key().filter(|key| viewer.can_begin_with(key.id));
-        let Some(key) = key else { return self.key_frames.want(now) };
+        let Some(key) = key else { return self.remedies.want(now, Remedy::KeyFrame) };
         let chain_bytes: usize = self.stream.buffer.chain().map(Frame::len).sum();
-        let bytes_max = if self.key_frames.is_possible() { key.len() * 3 / 2 } else { CATCH_UP_BYTES_MAX };
+        let bytes_max = if self.remedies.is_possible() { key.len() * 3 / 2 } else { CATCH_UP_BYTES_MAX };
         if chain_bytes > bytes_max {
-            return self.key_frames.want(now);
+            return self.remedies.want(now, Remedy::KeyFrame);
         }
         for frame in self.stream.buffer.chain() {
             viewer.offer(now, frame, &self.stream);

@@ -6,17 +6,15 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::frame_buffer::{Frame, FrameBuffer};
+use super::frame_buffer::{Frame, FrameBuffer, Place};
 use super::pacer::{Rate, SourceRate};
 use super::queue::Patience;
-use crate::limits::{FRAME_BYTES_MAX, QUEUE_AGE_MAX, REPAIR_PERIOD_MAX};
+use super::references::{Recovery, ReferenceChain, References};
+use crate::limits::{FRAME_BYTES_MAX, FRAMES_REMEMBERED_MAX, QUEUE_AGE_MAX, REPAIR_PERIOD_MAX};
 use crate::nal::{Codec, Inspector, ParameterSets};
 use crate::time::Timestamp;
 use crate::wire::control::Config;
 use crate::wire::media::FrameHeader;
-
-/// Frames whose capture times are remembered: more than may be under way.
-const CAPTURES_MAX: usize = 256;
 
 /// Why an access unit was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +26,11 @@ pub enum AccessUnitRefused {
     },
     /// Nothing can be decoded before the first key frame.
     BeforeFirstKeyFrame,
+    /// The frame that it refers to is too old, or was never made.
+    UnknownReference {
+        /// That frame.
+        frame_id: u64,
+    },
     /// It is a key frame, but neither it nor a unit before it carried the parameter sets.
     WithoutParameterSets,
     /// The source had ended.
@@ -41,6 +44,9 @@ impl core::fmt::Display for AccessUnitRefused {
                 write!(f, "access unit of {bytes} bytes is over the limit of {FRAME_BYTES_MAX}")
             }
             Self::BeforeFirstKeyFrame => f.write_str("access unit before the first key frame: nobody could decode it"),
+            Self::UnknownReference { frame_id } => {
+                write!(f, "access unit refers to frame {frame_id}, which is no frame that viewers may have kept")
+            }
             Self::WithoutParameterSets => {
                 f.write_str("key frame without parameter sets, and none came before it: nobody could decode it")
             }
@@ -56,15 +62,14 @@ pub(super) struct Stream {
     pub(super) buffer: FrameBuffer,
     codec: Codec,
     fps: u8,
-    /// Whether a viewer that missed a frame can be helped by a key frame on request.
-    makes_key_frames: bool,
     inspector: Inspector,
     parameter_sets: ParameterSets,
     /// Their bytes, taken from the cache when they change.
     parameter_bytes: Bytes,
     config_epoch: u8,
     newest: u64,
-    newest_reference: Option<u64>,
+    pub(super) references: ReferenceChain,
+    recovery: Recovery,
     size: Option<(u16, u16)>,
     /// Size of the newest key frame.
     key_bytes: usize,
@@ -74,30 +79,33 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(now: Timestamp, codec: Codec, fps: u8, makes_key_frames: bool) -> Self {
+    pub(super) fn new(now: Timestamp, codec: Codec, fps: u8, recovery: Recovery) -> Self {
         Self {
             buffer: FrameBuffer::default(),
             codec,
             fps,
-            makes_key_frames,
             inspector: Inspector::new(codec),
             parameter_sets: ParameterSets::new(codec),
             parameter_bytes: Bytes::new(),
             config_epoch: 0,
             newest: 0,
-            newest_reference: None,
+            references: ReferenceChain::default(),
+            recovery,
             size: None,
             key_bytes: 0,
             rate: SourceRate::new(now),
-            captures: vec![(0, Timestamp::ZERO); CAPTURES_MAX],
+            captures: vec![(0, Timestamp::ZERO); FRAMES_REMEMBERED_MAX],
         }
     }
 
-    /// Makes the next frame of an access unit.
-    ///
-    /// Nothing in a NAL unit names its references, so each frame is taken to refer to the last one that
-    /// anybody may refer to: never wrong, at times too careful.
-    pub(super) fn take(&mut self, now: Timestamp, body: Bytes, capture: Timestamp) -> Result<Frame, AccessUnitRefused> {
+    /// Makes the next frame of an access unit. Nothing in a NAL unit names its references: the source tells what it knows.
+    pub(super) fn take(
+        &mut self,
+        now: Timestamp,
+        body: Bytes,
+        capture: Timestamp,
+        told: References,
+    ) -> Result<Frame, AccessUnitRefused> {
         if body.len() > FRAME_BYTES_MAX {
             return Err(AccessUnitRefused::TooLarge { bytes: body.len() });
         }
@@ -106,11 +114,8 @@ impl Stream {
             return Err(AccessUnitRefused::WithoutParameterSets);
         }
         let id = self.newest + 1;
-        let reference_delta = match self.newest_reference {
-            _ if unit.key => 0,
-            Some(reference) => u32::try_from(id - reference).unwrap_or(u32::MAX),
-            None => return Err(AccessUnitRefused::BeforeFirstKeyFrame),
-        };
+        let reference = if unit.key { None } else { Some(self.references.resolve(id, told)?) };
+        let long_term = reference.filter(|reference| self.references.is_way_back(*reference));
         let changed = self.parameter_sets.observe(&body);
         let size = self.parameter_sets.dimensions();
         let geometry_changed = size != self.size;
@@ -122,9 +127,8 @@ impl Stream {
         }
         self.newest = id;
         let disposable = unit.disposable && !unit.key;
-        if !disposable {
-            self.newest_reference = Some(id);
-        }
+        let marks_long_term = told.marks_long_term && !disposable;
+        self.references.add(id, reference, disposable, marks_long_term);
         self.rate.add(now, body.len());
         if unit.key {
             self.key_bytes = body.len();
@@ -136,15 +140,22 @@ impl Stream {
             codec: self.codec,
             key: unit.key,
             parameter_sets: unit.has_parameter_sets,
-            marks_long_term: false,
-            uses_long_term: false,
+            marks_long_term,
+            uses_long_term: long_term.is_some(),
             geometry_changed,
             parameter_epoch: self.parameter_sets.epoch(),
-            reference_delta,
+            reference_delta: reference.map_or(0, |reference| u32::try_from(id - reference).unwrap_or(u32::MAX)),
             capture_us: capture.low_u32(),
             body_len: u32::try_from(body.len()).unwrap_or(u32::MAX),
         };
-        Ok(Frame::new(id, disposable, unit.temporal_id.min(3), &header, body))
+        let place = Place {
+            reference,
+            long_term,
+            disposable,
+            temporal_id: unit.temporal_id.min(3),
+            is_told: told.refers_to.is_some(),
+        };
+        Ok(Frame::new(id, place, &header, body))
     }
 
     /// The description of the stream, for CONFIG.
@@ -189,8 +200,11 @@ impl Stream {
     /// How old a frame may get in a viewer's queue. Where no key frame can be had, a frame that is dropped costs
     /// every frame up to the file's next key frame: it waits as long as a repair may take.
     pub(super) fn patience(&self) -> Patience {
-        let age_max =
-            if self.makes_key_frames { QUEUE_AGE_MAX.min(self.frame_interval() * 3) } else { REPAIR_PERIOD_MAX };
+        let age_max = if self.recovery > Recovery::Nothing {
+            QUEUE_AGE_MAX.min(self.frame_interval() * 3)
+        } else {
+            REPAIR_PERIOD_MAX
+        };
         Patience { age_max, key_bytes: self.key_bytes }
     }
 
@@ -200,5 +214,5 @@ impl Stream {
 }
 
 fn capture_place(id: u64) -> usize {
-    usize::try_from(id % CAPTURES_MAX as u64).unwrap_or_default()
+    usize::try_from(id % FRAMES_REMEMBERED_MAX as u64).unwrap_or_default()
 }

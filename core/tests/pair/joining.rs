@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use nalcast_core::send::{ServerConfig, ServerEvent};
+use nalcast_core::send::{Recovery, ServerConfig, ServerEvent};
 use nalcast_core::{Timestamp, limits};
 
 use crate::world::look::{DELAY, FRAME, MS, asks_to_recover, is_media, lost, released, up, wanted};
@@ -113,7 +113,7 @@ fn who_comes_in_one_short_moment_shares_a_key_frame_even_of_a_fast_encoder() {
 
 #[test]
 fn a_file_that_makes_no_key_frames_serves_late_joiners_from_the_global_buffer() {
-    let mut world = World::new(ServerConfig { answers_key_requests: false, ..server_config() }, DELAY);
+    let mut world = World::new(ServerConfig { recovery: Recovery::Nothing, ..server_config() }, DELAY);
     world.join();
     world.run(100 * MS);
     world.feed(Kind::Key, 20_000);

@@ -4,7 +4,7 @@ use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use std::rc::Rc;
 
-use nalcast_core::send::ServerConfig;
+use nalcast_core::send::{Recovery, ServerConfig};
 use nalcast_core::wire::control::{Control, Wish};
 
 use crate::world::look::{
@@ -116,8 +116,8 @@ fn the_last_frame_arrives_whatever_of_it_was_lost() {
 
 #[test]
 fn a_lost_first_key_frame_is_sent_again() {
-    for answers_key_requests in [true, false] {
-        let mut world = World::new(ServerConfig { answers_key_requests, ..server_config() }, DELAY);
+    for recovery in [Recovery::Nothing, Recovery::KeyFrames, Recovery::LongTermReferences] {
+        let mut world = World::new(ServerConfig { recovery, ..server_config() }, DELAY);
         world.join();
         world.run(200 * MS);
         lose_media(&mut world, |number, _| number < 8);
@@ -199,7 +199,7 @@ fn twenty_seconds_of_answered_requests(world: &mut World) {
 
 #[test]
 fn what_a_file_lost_is_given_up_at_the_repair_deadline() {
-    let mut world = World::new(ServerConfig { answers_key_requests: false, ..server_config() }, DELAY);
+    let mut world = World::new(ServerConfig { recovery: Recovery::Nothing, ..server_config() }, DELAY);
     world.feed(Kind::Key, 5_000);
     world.join();
     world.run(300 * MS);

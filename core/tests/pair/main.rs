@@ -15,4 +15,5 @@ mod meeting;
 mod membership;
 mod pairing;
 mod paths;
+mod references;
 mod streams;

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use nalcast_core::limits::{self, BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_BASE, DATAGRAM_BYTES_MAX};
 use nalcast_core::nal::Codec;
 use nalcast_core::recv::{Client, ClientConfig, ClientEvent};
-use nalcast_core::send::{AccessUnitRefused, Server, ServerConfig, ServerEvent};
+use nalcast_core::send::{AccessUnitRefused, Recovery, References, Server, ServerConfig, ServerEvent};
 use nalcast_core::{Timestamp, Transmit};
 
 pub(crate) use super::plain::{Plain, PlainSeal};
@@ -73,7 +73,7 @@ pub(crate) fn server_address() -> SocketAddr {
 }
 
 pub(crate) fn server_config() -> ServerConfig {
-    ServerConfig { codec: Codec::H264, fps: 30, answers_key_requests: true, viewers_max: 64, pairing: false }
+    ServerConfig { codec: Codec::H264, fps: 30, recovery: Recovery::KeyFrames, viewers_max: 64, pairing: false }
 }
 
 impl World {
@@ -123,9 +123,19 @@ impl World {
 
     pub(crate) fn try_feed(&mut self, unit: Bytes) -> Result<u64, AccessUnitRefused> {
         let id = self.server.handle_access_unit(self.now, unit.clone(), self.now)?;
-        self.source.made(id, unit);
+        self.source.made(id, unit, None);
         self.drain_server();
         Ok(id)
+    }
+
+    /// Feeds a unit of which the source tells the references.
+    pub(crate) fn feed_told(&mut self, kind: Kind, len: usize, references: References) -> u64 {
+        let unit = unit(kind, self.source.units(), len);
+        let taken = self.server.handle_access_unit_with(self.now, unit.clone(), self.now, references);
+        let id = taken.expect("the server takes it");
+        self.source.made(id, unit, references.refers_to);
+        self.drain_server();
+        id
     }
 
     /// Feeds one unit each `interval`, `count` times.

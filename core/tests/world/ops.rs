@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use nalcast_core::recv::ClientState;
-use nalcast_core::send::{ServerConfig, ServerEvent};
+use nalcast_core::send::{Recovery, ServerConfig, ServerEvent};
 use nalcast_core::wire::control::{Control, Wish};
 use nalcast_core::{Rng, Timestamp};
 
@@ -24,7 +24,7 @@ pub(crate) fn run(data: &[u8]) {
     let mut next = || bytes.next();
     let Some(choice) = next() else { return };
     let config = ServerConfig {
-        answers_key_requests: choice & 1 == 0,
+        recovery: if choice & 1 == 0 { Recovery::KeyFrames } else { Recovery::Nothing },
         viewers_max: 1 + usize::from(choice >> 1 & 3),
         ..server_config()
     };

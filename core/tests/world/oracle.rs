@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     BareKey,
     Delta,
     Disposable,
+    /// Of the first layer above the base; others may refer to it.
+    Upper,
 }
 
 /// An access unit of `len` bytes, or a little more if they do not suffice; `number` makes it unlike any other.
@@ -29,12 +31,13 @@ pub(crate) fn unit(kind: Kind, number: u64, len: usize) -> Bytes {
     let slice: &[u8] = match kind {
         Kind::Key | Kind::SmallKey | Kind::BareKey => &[0, 0, 1, 0x65, 0x88, 0x84],
         Kind::Delta => &[0, 0, 1, 0x41, 0x9a, 0x24],
+        Kind::Upper => &[0, 0, 1, 0x6e, 0x80, 0x80, 0x2f, 0x20, 0, 0, 1, 0x41, 0x9a, 0x24],
         Kind::Disposable => &[0, 0, 1, 0x01, 0x9a, 0x24],
     };
     let mut unit = match kind {
         Kind::Key => [SPS, PPS].concat(),
         Kind::SmallKey => [SPS_SMALL, PPS].concat(),
-        Kind::BareKey | Kind::Delta | Kind::Disposable => vec![0],
+        Kind::BareKey | Kind::Delta | Kind::Disposable | Kind::Upper => vec![0],
     };
     unit.extend_from_slice(slice);
     let mut state = number;
@@ -71,11 +74,12 @@ impl Source {
         self.units()
     }
 
-    pub(crate) fn made(&mut self, id: u64, bytes: Bytes) {
+    /// `told` is the frame that it refers to, if that is not the last one which may be referred to.
+    pub(crate) fn made(&mut self, id: u64, bytes: Bytes, told: Option<u64>) {
         assert_eq!(id, self.newest() + 1, "frame ids have no gaps");
         let has_parameter_sets = [SPS, SPS_SMALL].iter().any(|set| bytes.starts_with(set));
         let header = if has_parameter_sets { bytes[SPS.len() + PPS.len() + 3] } else { bytes[4] };
-        let reference = if header == 0x65 { None } else { self.last_reference };
+        let reference = if header == 0x65 { None } else { told.or(self.last_reference) };
         if header != 0x01 {
             self.last_reference = Some(id);
         }

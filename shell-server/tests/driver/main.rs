@@ -14,7 +14,7 @@ use nalcast_core::nal::Codec;
 use nalcast_core::recv::{Client, ClientConfig, ClientEvent, EndReason};
 use nalcast_core::seal::Aead;
 use nalcast_core::secrets::Secrets;
-use nalcast_core::send::{LeaveReason, Server, ServerConfig, ServerEvent, ViewerId};
+use nalcast_core::send::{LeaveReason, Recovery, Server, ServerConfig, ServerEvent, ViewerId};
 use nalcast_core::wire::CloseCode;
 use nalcast_core::{DatagramSocket, Timestamp, Transmit};
 use shell_client::driver::{ClientOutcome, Sink, Word};
@@ -131,7 +131,7 @@ async fn serve_with(
 ) -> Result<ServerReport, DriverError<std::io::Error>> {
     let clock = shell_server::clock::Clock::start();
     let config =
-        ServerConfig { codec: Codec::H264, fps: 30, answers_key_requests: true, viewers_max: 4, pairing: false };
+        ServerConfig { codec: Codec::H264, fps: 30, recovery: Recovery::KeyFrames, viewers_max: 4, pairing: false };
     let server = Server::new(config, Noise::open(Aead::Aes128Gcm), [7; 32], clock.now());
     let mut hooks = Hooks { told: Some(told) };
     let io = ServerIo { source: &mut source, removals: &mut removals, hooks: &mut hooks, wait_viewers: 1 };

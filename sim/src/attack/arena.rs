@@ -8,7 +8,7 @@ use nalcast_core::handshake::Noise;
 use nalcast_core::limits::{BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX, HALF_OPEN_MAX};
 use nalcast_core::nal::Codec;
 use nalcast_core::recv::Client;
-use nalcast_core::send::{Server, ServerConfig, ServerEvent};
+use nalcast_core::send::{Recovery, Server, ServerConfig, ServerEvent};
 use nalcast_core::{Rng, Timestamp};
 
 use super::{Datagram, Guest, Hand, Ledger, SERVER, Verdict, insider};
@@ -73,7 +73,7 @@ impl Arena {
         let config = ServerConfig {
             codec: Codec::H264,
             fps: 30,
-            answers_key_requests: true,
+            recovery: Recovery::KeyFrames,
             viewers_max: VIEWERS_MAX,
             pairing: false,
         };
@@ -296,11 +296,12 @@ impl Arena {
         self.buf = buf;
         while let Some(event) = self.server.poll_event() {
             match event {
-                ServerEvent::KeyFrameWanted => {
+                ServerEvent::KeyFrameWanted | ServerEvent::ReferenceWanted { .. } => {
                     self.keys_wanted += 1;
                     self.source.request_key();
                 }
                 ServerEvent::ViewerJoined { .. }
+                | ServerEvent::ReferenceShared { .. }
                 | ServerEvent::ViewerLeft { .. }
                 | ServerEvent::ViewerMoved { .. }
                 | ServerEvent::PairingCode(_)

@@ -11,7 +11,7 @@ use nalcast_core::nal::Codec;
 use nalcast_core::recv::{Client, ClientConfig, ClientState};
 use nalcast_core::seal::{Aead, Channel, Cipher, Direction};
 use nalcast_core::secrets::Secrets;
-use nalcast_core::send::{Server, ServerConfig};
+use nalcast_core::send::{Recovery, Server, ServerConfig};
 use nalcast_core::wire::control::Control;
 use nalcast_core::wire::long::{CONTEXT_BYTES_MAX, Cookie, Init, Long, SessionParameters};
 
@@ -106,7 +106,7 @@ fn noise(prefers: Aead) -> Noise {
 /// A server with a viewer that is in, and that viewer's side of the session.
 fn server_and_its_viewer(aead: Aead) -> (Server<Noise>, Channel<Cipher>, u32) {
     let config =
-        ServerConfig { codec: Codec::H264, fps: 30, answers_key_requests: true, viewers_max: 4, pairing: true };
+        ServerConfig { codec: Codec::H264, fps: 30, recovery: Recovery::KeyFrames, viewers_max: 4, pairing: true };
     let mut server = Server::new(config, noise(aead), [1; 32], START);
     server.handle_access_unit(START, unit(Kind::Key, 0, 3_000), START).expect("a key frame");
     let plain = Init {

@@ -55,6 +55,8 @@ struct Cell<'a> {
     down: Link,
     up: Link,
     source: SyntheticSource,
+    /// What it made.
+    frames: u64,
     /// When the source began: with the first viewer.
     began: Option<Timestamp>,
     changes: VecDeque<(Duration, Change)>,
@@ -76,13 +78,8 @@ impl<'a> Cell<'a> {
             rng.fork(label).fill(&mut seed);
             seed
         };
-        let server = ServerConfig {
-            codec: Codec::H264,
-            fps: FPS as u8,
-            answers_key_requests: row.live,
-            viewers_max: 1,
-            pairing: false,
-        };
+        let server =
+            ServerConfig { codec: Codec::H264, fps: FPS as u8, recovery: row.recovery, viewers_max: 1, pairing: false };
         Self {
             row,
             now: Timestamp::ZERO,
@@ -91,6 +88,7 @@ impl<'a> Cell<'a> {
             down: Link::new(row.down.clone(), rng.fork(3).next_u64()),
             up: Link::new(row.up.clone(), rng.fork(4).next_u64()),
             source: SyntheticSource::new(rng.fork(5).next_u64(), row.source()),
+            frames: 0,
             began: None,
             changes: row.changes.iter().cloned().collect(),
             over: None,
@@ -174,9 +172,13 @@ impl<'a> Cell<'a> {
 
     fn capture(&mut self) {
         let unit = self.source.next_unit();
-        let taken = self.server.handle_access_unit(self.server_now(), unit.bytes.clone(), self.server_now());
+        let now = self.server_now();
+        let taken = self.server.handle_access_unit_with(now, unit.bytes.clone(), now, unit.references(self.frames + 1));
         match taken {
-            Ok(frame_id) => self.tally.captured(self.now, frame_id, unit.bytes.len()),
+            Ok(frame_id) => {
+                self.frames = frame_id;
+                self.tally.captured(self.now, frame_id, unit.bytes.len());
+            }
             Err(refused) => panic!("{}: an access unit was refused: {refused}", self.row.name),
         }
         self.drain_server();
@@ -213,10 +215,14 @@ impl<'a> Cell<'a> {
         while let Some(event) = self.server.poll_event() {
             match event {
                 ServerEvent::KeyFrameWanted => self.source.request_key(),
+                ServerEvent::ReferenceWanted { reference } => {
+                    self.source.request_reference(self.frames + 1 - reference)
+                }
                 ServerEvent::BitrateWanted(bits) => self.source.limit(bits),
                 ServerEvent::ViewerJoined { .. } => self.began = self.began.or(Some(self.now)),
                 ServerEvent::ViewerLeft { .. }
                 | ServerEvent::ViewerMoved { .. }
+                | ServerEvent::ReferenceShared { .. }
                 | ServerEvent::PairingCode(_)
                 | ServerEvent::Finished => {}
             }

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use nalcast_core::Timestamp;
 use nalcast_core::limits::DATAGRAM_BYTES_BASE;
+use nalcast_core::send::Recovery;
 use serde::Serialize;
 
 use crate::link::{LinkConfig, LossModel};
@@ -86,8 +87,8 @@ pub struct Row {
     pub(super) up: LinkConfig,
     /// What happens, by the time since the source began.
     pub(super) changes: Vec<(Duration, Change)>,
-    /// Whether the source makes a key frame when asked; a file does not.
-    pub(super) live: bool,
+    /// What the source does when asked.
+    pub(super) recovery: Recovery,
     pub(super) frames_min: u64,
     pub(super) frames_max: u64,
     /// What the changes are, in words.
@@ -106,7 +107,7 @@ impl Row {
             up: LinkConfig { rate_bps: 0, queue_bytes: 0, ..way.clone() },
             down: way,
             changes: Vec::new(),
-            live: false,
+            recovery: Recovery::Nothing,
             frames_min: FRAMES_MIN,
             frames_max: FRAMES_MAX,
             note: "",
@@ -151,6 +152,7 @@ impl Row {
             key_bytes: 30_000,
             delta_bytes: bytes..=bytes,
             disposable_every: 0,
+            long_term_every: if self.recovery == Recovery::LongTermReferences { 10 } else { 0 },
             ..SourceModel::default()
         }
     }
@@ -266,13 +268,26 @@ fn faults() -> Vec<Row> {
         outage("blackout 1 s up", "nothing passes to the server for 1 s", 1_000, false, true),
     ]);
     let narrow = LinkConfig { rate_bps: 2_000_000, queue_bytes: 50_000, mtu_bytes: DATAGRAM_BYTES_BASE, ..way(25) };
-    let bottleneck = |name, live| Row {
+    let bottleneck = |name, recovery| Row {
         note: "2 Mbit/s from the fifth second on",
-        live,
+        recovery,
         changes: vec![(FAULT_AT, Change::Down(narrow.clone()))],
         ..row(name, way(25))
     };
-    rows.extend([bottleneck("bottleneck, file", false), bottleneck("bottleneck, live", true)]);
+    rows.extend([
+        bottleneck("bottleneck, file", Recovery::Nothing),
+        bottleneck("bottleneck, live", Recovery::KeyFrames),
+    ]);
+    rows.extend([
+        Row {
+            recovery: Recovery::KeyFrames,
+            ..outage("blackout 1 s, key frames", "nothing passes for 1 s", 1_000, true, true)
+        },
+        Row {
+            recovery: Recovery::LongTermReferences,
+            ..outage("blackout 1 s, references", "nothing passes for 1 s", 1_000, true, true)
+        },
+    ]);
     rows
 }
 

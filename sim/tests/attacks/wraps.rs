@@ -28,7 +28,7 @@ fn unit(number: u64, key: bool, len: usize) -> SourceUnit {
     let mut bytes = head.to_vec();
     bytes.extend((0..5).map(|i| (number >> (7 * i)) as u8 | 0x80));
     bytes.resize(len.max(bytes.len()), 0x55);
-    SourceUnit { bytes: Bytes::from(bytes), key, disposable: false }
+    SourceUnit { bytes: Bytes::from(bytes), key, refers_back: u64::from(!key), ..SourceUnit::default() }
 }
 
 /// What the path does around a wrap.

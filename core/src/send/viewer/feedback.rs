@@ -13,7 +13,7 @@ use crate::send::sent::Packet;
 use crate::send::state::ViewerState;
 use crate::send::stream::Stream;
 use crate::time::Timestamp;
-use crate::wire::feedback::{Feedback, Need, SLACK_UNIT, TIME_UNIT_US, WHOLE_FRAME};
+use crate::wire::feedback::{Feedback, Need, RecoverKind, SLACK_UNIT, TIME_UNIT_US, WHOLE_FRAME};
 use crate::wire::media::FRAGMENT_HEADER_BYTES;
 use crate::wire::{expand, frame_id_full};
 
@@ -26,23 +26,23 @@ const LOSS_PPM_AT_RISK_MAX: u32 = 400_000;
 const REQUESTS_PER_ROUND: u32 = 2;
 
 impl<S: Seal> Viewer<S> {
-    /// Takes a report in; the first frame that the viewer cannot decode, if it says so.
-    pub(in crate::send) fn handle_feedback(
-        &mut self,
-        now: Timestamp,
-        report: &Feedback<'_>,
-        stream: &Stream,
-    ) -> Option<u64> {
+    /// Takes a report in; whether the viewer turned out to hold one more long-term reference.
+    pub(in crate::send) fn handle_feedback(&mut self, now: Timestamp, report: &Feedback<'_>, stream: &Stream) -> bool {
         let newest_frame = stream.newest_frame();
         let largest = expand(self.channel.last_number(), u64::from(report.largest), 32);
         if largest <= self.channel.last_number() && largest > 0 {
             self.hear_acks(now, report, largest);
         }
         self.config_heard = report.config_epoch;
+        let mut holds_more = false;
+        if report.recover.is_some_and(|recover| recover.kind == RecoverKind::Key) {
+            self.held.forget();
+        }
         if let Some(low) = report.last_decoded {
             let decoded = Some(frame_id_full(newest_frame, low)).filter(|id| *id <= newest_frame);
             if decoded > self.last_decoded {
                 self.last_decoded = decoded;
+                holds_more = decoded.is_some_and(|id| self.held.decoded(id, &stream.references));
                 let captured = decoded.and_then(|id| stream.captured_at(id));
                 self.capture_to_report = captured.map(|at| now - at).or(self.capture_to_report);
             }
@@ -53,10 +53,17 @@ impl<S: Seal> Viewer<S> {
         self.watch_tails(if self.last_decoded.is_some() { frame_id_full(newest_frame, report.waiting_for) } else { 0 });
         if self.state == ViewerState::Live && !self.wishes.is_paused() {
             let seen = Seen { largest, sent_after: now.saturating_sub(self.sent.rtt().report_reach()) };
-            report.needs.iter().for_each(|need| self.hear_need(now, need, seen, stream));
+            // Who cannot go on waits for the way back: what it lacks of the frames before would only delay that.
+            self.is_stuck = report.recover.is_some();
+            let way_back = if self.is_stuck { self.newest_way_back() } else { 0 };
+            for need in report.needs.iter() {
+                if frame_id_full(stream.newest_frame(), need.frame) >= way_back {
+                    self.hear_need(now, need, seen, stream);
+                }
+            }
             self.watch_start(now, seen);
         }
-        report.recover.map(|recover| frame_id_full(newest_frame, recover.first_bad))
+        holds_more
     }
 
     /// Which packets came, and when.

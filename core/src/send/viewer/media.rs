@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use super::Viewer;
 use super::repairs::{Pending, rounds_left};
+use super::way_back::WayBack;
 use crate::fec::Layout;
 use crate::limits::{
     BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX, FEEDBACK_MEDIA_PERIOD, FEEDBACK_SPACING_MIN, HEARTBEAT_PERIOD,
@@ -218,7 +219,7 @@ impl<S: Seal> Viewer<S> {
             }
         }
         let packets = burst.packets?;
-        let (finished, key) = (queued.is_sent(cut), queued.frame.key);
+        let (finished, key, long_term) = (queued.is_sent(cut), queued.frame.key, queued.frame.place.long_term);
         let load = Load { frame_len: queued.frame.len(), fragments: cut.count, rows: queued.rows, repairs: false };
         self.repairs.left(now, id, None, packets, burst.symbols);
         self.traffic.parity_bytes += parity_bytes;
@@ -226,7 +227,9 @@ impl<S: Seal> Viewer<S> {
         self.traffic.media_bytes += burst.len as u64 - parity_bytes;
         self.credit.spend_on_parity(now, parity_bytes);
         if finished {
-            self.finish_frame(now, id, key, cut);
+            let leads_back = key || long_term.is_some_and(|reference| self.held.contains(reference));
+            self.last_way_back = if leads_back { Some(WayBack { id, key, sent: now }) } else { self.last_way_back };
+            self.finish_frame(now, id, cut);
         }
         self.finish(now, stream, load, &burst)
     }
@@ -268,8 +271,8 @@ impl<S: Seal> Viewer<S> {
         let rate = self.pacer.rate(len, stream.source_rate(), stream.frame_interval());
         let left = budget.saturating_sub(age + rate.time_for(len));
         let one_way = rtt / 2;
-        // A queue that builds up is no reason to send more.
-        if self.congestion.is_delay_rising() {
+        // A queue that builds up is no reason to send more, be it in the path or here.
+        if self.congestion.is_delay_rising() || age > stream.patience().age_max / 2 {
             return 0;
         }
         // Until the first frame is there nothing is known of the path, and everything depends on it.
@@ -286,14 +289,11 @@ impl<S: Seal> Viewer<S> {
         rows.min(rows_max(size)).max(floor) * blocks
     }
 
-    fn finish_frame(&mut self, now: Timestamp, id: u64, key: bool, cut: Cut) {
+    fn finish_frame(&mut self, now: Timestamp, id: u64, cut: Cut) {
         self.queue.pop();
         self.pacer.queue_holds(self.queue.bytes());
         self.frames_sent += 1;
         self.heartbeat_at = now + HEARTBEAT_PERIOD;
-        if key {
-            self.last_key_sent = Some((id, now));
-        }
         let timeout = self.sent.rtt().timeout();
         let pause = if cut.count <= TAIL_FRAGMENTS_MAX { timeout } else { timeout.max(TAIL_PAUSE_MAX) };
         let packets = self.repairs.sent(id).and_then(|sent| sent.first_packets());

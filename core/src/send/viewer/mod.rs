@@ -7,6 +7,7 @@ mod mtu;
 mod repairs;
 mod roaming;
 mod transmit;
+mod way_back;
 
 use alloc::collections::VecDeque;
 use core::net::SocketAddr;
@@ -17,11 +18,13 @@ use media::{TAILS_MAX, Tail};
 use mtu::Mtu;
 use repairs::Repairs;
 use roaming::Roaming;
+use way_back::{WITHOUT_MAX, WayBack, remember};
 
 use super::congestion::Congestion;
 use super::frame_buffer::Frame;
 use super::pacer::{Pacer, Rate};
 use super::queue::{Offered, Queue};
+use super::references::Held;
 use super::sent::SentPackets;
 use super::skips::Skips;
 use super::state::{ViewerInput, ViewerState};
@@ -40,9 +43,6 @@ use crate::time::Timestamp;
 use crate::wire::CloseCode;
 use crate::wire::control::Wish;
 use crate::wire::long::ClientNonce;
-
-/// A key frame sent this long ago, plus a round trip, should have shown its effect.
-const KEY_FRAME_EFFECT_PERIOD: Duration = Duration::from_millis(50);
 
 /// Names one subscription as long as the server runs; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,8 +109,16 @@ pub(super) struct Viewer<S> {
     pongs: VecDeque<(u16, u32, Timestamp)>,
     last_heard: Timestamp,
     last_enqueued: Option<u64>,
-    last_key_sent: Option<(u64, Timestamp)>,
-    needs_key: bool,
+    last_way_back: Option<WayBack>,
+    /// The long-term references that it has decoded.
+    held: Held,
+    /// It reports that it cannot go on.
+    is_stuck: bool,
+    /// It waits for a way back that the encoder was asked for.
+    asks: bool,
+    /// Frames of upper layers that it was not given.
+    without: VecDeque<u64>,
+    needs_remedy: bool,
     last_decoded: Option<u64>,
     capture_to_report: Option<Duration>,
     config_heard: u8,
@@ -156,8 +164,12 @@ impl<S: Seal> Viewer<S> {
             pongs: VecDeque::new(),
             last_heard: now,
             last_enqueued: None,
-            last_key_sent: None,
-            needs_key: true,
+            last_way_back: None,
+            held: Held::default(),
+            is_stuck: false,
+            asks: false,
+            without: VecDeque::with_capacity(WITHOUT_MAX),
+            needs_remedy: true,
             last_decoded: None,
             capture_to_report: None,
             config_heard: 0,
@@ -192,20 +204,28 @@ impl<S: Seal> Viewer<S> {
 
     /// Offers a frame; whether it now waits to be sent.
     pub(super) fn offer(&mut self, now: Timestamp, frame: &Frame, stream: &Stream) -> bool {
-        let undecodable = self.needs_key && !frame.key;
-        let unwanted = frame.disposable && !self.wishes.wants_layer(frame.temporal_id);
+        let place = frame.place;
+        let way_back = self.is_way_back(frame);
+        let lacks_reference = place.reference.is_some_and(|reference| self.without.contains(&reference));
+        let undecodable = (self.needs_remedy || lacks_reference) && !way_back;
+        let unwanted = place.is_droppable() && !self.wishes.wants_layer(place.temporal_id);
         if self.state != ViewerState::Live || self.wishes.is_paused() || undecodable || unwanted {
-            // What a paused viewer misses it cannot decode from later.
-            self.needs_key |= !frame.disposable;
+            self.withhold(frame);
             return false;
         }
-        let Self { queue, skips, .. } = self;
-        let withhold = |id| skips.add(now, id, id);
-        match queue.offer(now, frame, stream.patience(), withhold) {
+        let Self { queue, skips, without, .. } = self;
+        let withheld = |id| {
+            skips.add(now, id, id);
+            remember(without, id);
+        };
+        match queue.offer(now, frame, stream.patience(), way_back, withheld) {
             Offered::Queued => {}
-            Offered::Refused => return false,
-            Offered::NeedsKey => {
-                self.needs_key = true;
+            Offered::Refused => {
+                self.withhold(frame);
+                return false;
+            }
+            Offered::NeedsRemedy => {
+                self.needs_remedy = true;
                 self.is_behind = true;
                 return false;
             }
@@ -218,7 +238,14 @@ impl<S: Seal> Viewer<S> {
         }
         self.pacer.queue_holds(self.queue.bytes());
         self.last_enqueued = Some(frame.id);
-        self.needs_key &= !frame.key;
+        if way_back {
+            self.needs_remedy = false;
+            self.asks = false;
+            if self.is_stuck {
+                self.repairs.pass_over(frame.id);
+            }
+            self.without.clear();
+        }
         true
     }
 
@@ -227,27 +254,13 @@ impl<S: Seal> Viewer<S> {
         self.last_enqueued.is_none_or(|last| id > last)
     }
 
-    /// Whether the server should ask for a key frame because nothing can be sent to the viewer without one.
-    pub(super) fn is_key_needed(&mut self, now: Timestamp) -> bool {
-        self.needs_key && self.state == ViewerState::Live && !self.wishes.is_paused() && self.key_bucket.take(now)
-    }
-
-    /// Whether the server should ask for a key frame because the viewer is stuck since `first_bad`. Each yes is
-    /// counted against the viewer, so ask only if no key frame is wanted already.
-    pub(super) fn is_key_due(&mut self, now: Timestamp, first_bad: u64) -> bool {
-        let waiting = self.queue.newest_key().is_some_and(|key| key > first_bad);
-        let effect = self.sent.rtt().or_initial() + KEY_FRAME_EFFECT_PERIOD;
-        let on_its_way = self.last_key_sent.is_some_and(|(key, at)| key > first_bad && now < at + effect);
-        !waiting && !on_its_way && !self.wishes.is_paused() && self.key_bucket.take(now)
-    }
-
     /// Stops the media of a silent viewer.
     pub(super) fn stall(&mut self, now: Timestamp) {
         let Self { queue, skips, .. } = self;
         queue.clear(|id| skips.add(now, id, id));
         self.repairs.clear();
         self.tails.clear();
-        self.needs_key = true;
+        self.needs_remedy = true;
     }
 
     /// Begins to say goodbye.

@@ -227,6 +227,11 @@ impl Repairs {
         !self.pending.is_empty()
     }
 
+    /// Frames before `id` are not worth sending again.
+    pub(super) fn pass_over(&mut self, id: u64) {
+        self.pending.retain(|pending| pending.id >= id);
+    }
+
     /// Nothing is to be sent again.
     pub(super) fn clear(&mut self) {
         self.pending.clear();

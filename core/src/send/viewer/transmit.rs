@@ -143,7 +143,7 @@ impl<S: Seal> Viewer<S> {
         let about_to_name_it = self.state == ViewerState::Live && now >= self.heartbeat_at && self.queue.is_empty();
         // Who waits for a key frame misses more than that.
         if about_to_name_it
-            && !self.needs_key
+            && !self.needs_remedy
             && let Some(last) = self.last_enqueued.filter(|last| *last < newest)
         {
             self.skips.add(now, last + 1, newest);
