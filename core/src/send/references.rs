@@ -54,9 +54,14 @@ impl ReferenceChain {
         let newest = self.newest_reference.ok_or(AccessUnitRefused::BeforeFirstKeyFrame)?;
         match references.refers_to {
             None => Ok(newest),
-            Some(to) if to < id && (self.long_term.contains(&to) || self.reference_of(to).is_some()) => Ok(to),
+            Some(to) if to < id && self.may_be_kept(to) => Ok(to),
             Some(frame_id) => Err(AccessUnitRefused::UnknownReference { frame_id }),
         }
+    }
+
+    /// Whether a decoder that has seen everything may still have a frame.
+    fn may_be_kept(&self, id: u64) -> bool {
+        self.newest_reference == Some(id) || self.long_term.contains(&id) || self.reference_of(id).is_some()
     }
 
     /// Frame `id` refers to `reference`, to none if it is a key frame.
@@ -190,6 +195,8 @@ mod tests {
         let last = 5 + FRAMES_REMEMBERED_MAX as u64;
         (6..=last).for_each(|id| chain.add(id, Some(id - 1), false, false));
         assert_eq!(chain.resolve(last + 1, to(4)), Ok(4));
+        (last + 1..last * 2).for_each(|id| chain.add(id, Some(last), true, false));
+        assert_eq!(chain.resolve(last * 2, to(last)), Ok(last), "all others were disposable");
         assert_eq!(chain.resolve(last + 1, to(2)), Err(AccessUnitRefused::UnknownReference { frame_id: 2 }));
     }
 
