@@ -34,7 +34,7 @@ fn stage(count: u16, aead: Aead) -> (Server<Noise>, Vec<Client<Noise>>) {
     let mut server = Server::new(config, noise(aead), [1; 32], START);
     let mut buf = vec![0; BURST_DATAGRAMS_MAX * DATAGRAM_BYTES_MAX];
     let join = |number: u16| {
-        let config = ClientConfig { server: SERVER, budget: None, code: None };
+        let config = ClientConfig { server: SERVER, budget: None, smooth: false, code: None };
         let mut client = Client::new(config, noise(aead), [number as u8; 32], START);
         // INIT, RETRY, INIT, ACCEPT, the first report.
         loop {

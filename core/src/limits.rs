@@ -192,6 +192,10 @@ pub const RTT_INITIAL: Duration = Duration::from_millis(100);
 
 // --- Key frames ------------------------------------------------------------------------------------------
 
+/// Frames whose ways a viewer remembers.
+pub const LEDGER_FRAMES_MAX: usize = 256;
+/// A picture that stands still for no longer is no freeze.
+pub const FREEZE_PERIOD_MIN: Duration = Duration::from_millis(100);
 /// Frames whose references and capture times the server remembers: more than may be under way.
 pub const FRAMES_REMEMBERED_MAX: usize = 256;
 /// Long-term references at once: no decoder keeps more (ITU-T H.264, clause A.3.1: 16 frames).

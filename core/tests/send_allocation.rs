@@ -36,7 +36,7 @@ impl Pair {
         let now = Timestamp::from_millis(1_000);
         let server =
             ServerConfig { codec: Codec::H264, fps: 30, recovery: Recovery::KeyFrames, viewers_max: 1, pairing: false };
-        let client = ClientConfig { server: SERVER, budget: None, code: None };
+        let client = ClientConfig { server: SERVER, budget: None, smooth: false, code: None };
         Self {
             now,
             server: Server::new(server, noise(), [1; 32], now),

@@ -5,7 +5,7 @@ use core::future::pending;
 use core::net::SocketAddr;
 use core::pin::pin;
 use core::time::Duration;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::thread;
 
@@ -30,6 +30,7 @@ use crate::headless::run_headless;
 use crate::net::ViewerSocket;
 use crate::present::{PresentEvent, PresentHandle, PresentOptions, UnitSender, presenter};
 use crate::record::Recorder;
+use crate::stats_json::{StatsJson, is_stdout};
 use crate::viewer::Viewer;
 
 /// Why the program ends with a failure; each message is for its user.
@@ -154,6 +155,8 @@ pub fn run(config: &Config, started: Instant) -> Result<(), RunError> {
         address,
         server,
         budget: config.budget(),
+        smooth: config.smooth,
+        stats: config.stats_json.as_deref().map(StatsJson::create).transpose()?,
         deadline: config.duration.map(|after| started + after),
     };
     let network = thread::Builder::new()
@@ -165,24 +168,33 @@ pub fn run(config: &Config, started: Instant) -> Result<(), RunError> {
     let _ = stop.send(());
     let watched = network.join().map_err(|_| RunError::Thread)?;
     handle.finish();
-    print_latency(&handle);
+    print_latency(&handle, &mut messages(config));
     shown?;
     watched
 }
 
 fn show(config: &Config, handle: &PresentHandle) -> Result<(), DisplayError> {
     if config.headless {
-        run_headless(handle);
+        run_headless(handle, messages(config), !stats_on_stdout(config) && io::stdout().is_terminal());
         return Ok(());
     }
     let title = format!("nalcast {}", config.server);
     run_window(handle.clone(), WindowOptions { geometry: config.geometry, title }).map(drop)
 }
 
-fn print_latency(handle: &PresentHandle) {
+fn stats_on_stdout(config: &Config) -> bool {
+    config.stats_json.as_deref().is_some_and(is_stdout)
+}
+
+/// Where to tell people what happens: statistics have standard output to themselves.
+fn messages(config: &Config) -> Box<dyn Write> {
+    if stats_on_stdout(config) { Box::new(io::stderr()) } else { Box::new(io::stdout()) }
+}
+
+fn print_latency(handle: &PresentHandle, out: &mut dyn Write) {
     let lines: String = handle.latency_summary().into_iter().flat_map(|line| [line, "\n".to_owned()]).collect();
     // Nobody may be reading.
-    let _ = io::stdout().write_all(lines.as_bytes()).and_then(|()| io::stdout().flush());
+    let _ = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
 }
 
 /// What the network thread is to do.
@@ -191,6 +203,8 @@ struct Plan {
     address: SocketAddr,
     server: ServerAddress,
     budget: Option<Duration>,
+    smooth: bool,
+    stats: Option<StatsJson>,
     deadline: Option<Instant>,
 }
 
@@ -214,7 +228,7 @@ impl Plan {
         events: mpsc::Receiver<PresentEvent>,
         stopped: oneshot::Receiver<()>,
     ) -> Result<(), RunError> {
-        let Self { handshake, address, server, budget, deadline } = self;
+        let Self { handshake, address, server, budget, smooth, stats, deadline } = self;
         let socket = ViewerSocket::connect(address).map_err(|source| RunError::NoRoute { address, source })?;
         let signal = shutdown_signal().map_err(|source| RunError::System { what: "to hand over signals", source })?;
         let time_is_over = Cell::new(false);
@@ -227,8 +241,8 @@ impl Plan {
             }
         });
         let clock = Clock::start();
-        let mut viewer = Viewer::new(units, events, clock, server.to_string());
-        let mut config = ClientConfig { server: address, budget, code: None };
+        let mut viewer = Viewer::new(units, events, clock, server.to_string()).with_stats(stats);
+        let mut config = ClientConfig { server: address, budget, smooth, code: None };
         let reason = loop {
             let mut seed = [0; 32];
             getrandom::fill(&mut seed)

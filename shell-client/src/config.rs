@@ -29,6 +29,10 @@ pub struct Config {
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub budget_ms: Option<u16>,
 
+    /// Show pictures as evenly as they were taken, a little later, instead of each as soon as it can be
+    #[arg(long)]
+    pub smooth: bool,
+
     /// End after this many seconds from the start, for example 2.5
     #[arg(long, value_name = "SECS", value_parser = parse_duration)]
     pub duration: Option<Duration>,
@@ -48,6 +52,11 @@ pub struct Config {
     /// Write a JSON line with time, size and hash of every picture's data
     #[arg(long, value_name = "PATH", help_heading = "Files")]
     pub frame_log: Option<PathBuf>,
+
+    /// Write JSON lines on every picture's way, on every freeze and its cause, and once a second on the network; - is
+    /// standard output
+    #[arg(long, value_name = "PATH", help_heading = "Files")]
+    pub stats_json: Option<PathBuf>,
 }
 
 impl Config {
@@ -157,18 +166,22 @@ mod tests {
             server,
             key_file: None,
             budget_ms: None,
+            smooth: false,
             duration: None,
             headless: false,
             geometry: None,
             record: None,
             frame_log: None,
+            stats_json: None,
         };
         let all = Config {
             budget_ms: Some(120),
+            smooth: true,
             duration: Some(Duration::from_millis(2_500)),
             headless: true,
             record: Some("r.h264".into()),
             frame_log: Some("l.jsonl".into()),
+            stats_json: Some("-".into()),
             ..defaults.clone()
         };
         let window = Config {
@@ -177,7 +190,11 @@ mod tests {
         };
         let table = [
             ("nalcast://h", defaults),
-            ("--budget-ms 120 --duration 2.5 --headless --record r.h264 --frame-log l.jsonl nalcast://h:4600", all),
+            (
+                "--budget-ms 120 --smooth --duration 2.5 --headless --record r.h264 --frame-log l.jsonl --stats-json - \
+                 nalcast://h:4600",
+                all,
+            ),
             ("nalcast://h --geometry 640x360+8+16", window),
         ];
         for (line, expected) in table {

@@ -48,6 +48,16 @@ pub enum Word {
         /// Which.
         frame_id: u64,
     },
+    /// The decoder is done with this frame.
+    Decoded {
+        /// Which.
+        frame_id: u64,
+    },
+    /// This frame is on the screen; without one, it is decoded.
+    Shown {
+        /// Which.
+        frame_id: u64,
+    },
     /// The user wants no media for now, or media again.
     Pause(bool),
     /// The user wants to leave.
@@ -109,7 +119,7 @@ pub async fn run<D: DatagramSocket, S: Handshake>(
             biased;
             () = &mut shutdown, if !stopping => Wake::Shutdown,
             () = &mut sleep => Wake::Timeout,
-            // At most one word a frame, so it cannot starve the datagrams behind it.
+            // A few words a frame, so it cannot starve the datagrams behind it.
             word = sink.word() => Wake::Word(word),
             datagram = socket.recv_from(&mut received) => Wake::Datagram(datagram),
         };
@@ -121,6 +131,8 @@ pub async fn run<D: DatagramSocket, S: Handshake>(
             }
             Wake::Timeout => {}
             Wake::Word(Word::Pause(paused)) => driver.client.handle_pause(now, paused),
+            Wake::Word(Word::Decoded { frame_id }) => driver.client.handle_decoded(now, frame_id),
+            Wake::Word(Word::Shown { frame_id }) => driver.client.handle_shown(now, frame_id),
             Wake::Word(Word::Undecodable { frame_id }) => driver.client.handle_undecodable(now, frame_id),
             Wake::Datagram(datagram) => driver.handle_received(now, datagram, &mut received)?,
         }

@@ -1,7 +1,7 @@
 //! Receiving without a window: one line of status on standard output.
 
 use core::time::Duration;
-use std::io::{self, IsTerminal, Write};
+use std::io::Write;
 use std::time::Instant;
 
 use crate::latency::tenths_of_ms;
@@ -12,11 +12,9 @@ const TERMINAL_INTERVAL: Duration = Duration::from_millis(500);
 /// How often a line is written to a file or pipe.
 const LINES_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Prints the status until the driver ends: on a terminal one line that renews itself, otherwise a line a second.
-pub fn run_headless(handle: &PresentHandle) {
-    let stdout = io::stdout();
-    let terminal = stdout.is_terminal();
-    let mut printer = StatusPrinter { out: stdout, terminal, failed: false };
+/// Prints the status until the driver ends: to a `terminal` one line that renews itself, otherwise a line a second.
+pub fn run_headless(handle: &PresentHandle, out: impl Write, terminal: bool) {
+    let mut printer = StatusPrinter { out, terminal, failed: false };
     let interval = if terminal { TERMINAL_INTERVAL } else { LINES_INTERVAL };
     let mut status = ViewerStatus::default();
     let mut due = Instant::now();

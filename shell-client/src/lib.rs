@@ -15,4 +15,5 @@ pub mod latency;
 pub mod net;
 pub mod present;
 pub mod record;
+pub mod stats_json;
 pub mod viewer;

@@ -91,6 +91,11 @@ pub enum PresentEvent {
         /// The unit.
         frame_id: u64,
     },
+    /// The decoder is done with a unit.
+    Decoded {
+        /// The unit.
+        frame_id: u64,
+    },
     /// A picture is on the screen; without a window, it is decoded.
     Shown {
         /// Its unit.

@@ -4,13 +4,14 @@ use core::future::pending;
 use core::time::Duration;
 
 use nalcast_core::Timestamp;
-use nalcast_core::recv::{AccessUnit, ClientEvent, ClientStats, LostReason, StreamConfig};
+use nalcast_core::recv::{AccessUnit, ClientEvent, ClientStats, Freeze, LostReason, StreamConfig};
 use nalcast_core::time::micros;
 use shell_common::clock::Clock;
 use tokio::sync::mpsc;
 
 use crate::driver::{Figures, Sink, Word};
 use crate::present::{PresentEvent, ReleasedUnit, UnitSender, ViewerStatus};
+use crate::stats_json::StatsJson;
 
 /// The time over which rates are measured.
 const RATE_PERIOD: Duration = Duration::from_secs(1);
@@ -30,6 +31,8 @@ pub struct Viewer {
     paused: bool,
     released: u64,
     rates: Rates,
+    stats: Option<StatsJson>,
+    stats_at: Timestamp,
 }
 
 /// Counters at the beginning of the period in which rates are measured.
@@ -60,7 +63,16 @@ impl Viewer {
             paused: false,
             released: 0,
             rates: Rates::default(),
+            stats: None,
+            stats_at: Timestamp::ZERO,
         }
+    }
+
+    /// Writes what happens to `stats`, too.
+    #[must_use]
+    pub fn with_stats(mut self, stats: Option<StatsJson>) -> Self {
+        self.stats = stats;
+        self
     }
 
     /// Sessions so far: 0 if the server never let this viewer in.
@@ -132,6 +144,14 @@ impl Viewer {
         }
     }
 
+    fn handle_freeze(&mut self, now: Timestamp, freeze: &Freeze) {
+        let Freeze { length, cause, next, .. } = *freeze;
+        tracing::debug!("the picture stood still for {} ms before frame {next}: {cause}", length.as_millis());
+        if let Some(stats) = &mut self.stats {
+            stats.freeze(now, freeze);
+        }
+    }
+
     fn describe_wait(&mut self, now: Timestamp) {
         let Some((reason, retry_at)) = self.lost else { return };
         let seconds = (retry_at - now).as_millis().div_ceil(1000);
@@ -178,6 +198,13 @@ impl Sink for Viewer {
                 tracing::debug!("frames {from} to {to} given up: {reason:?}");
                 return;
             }
+            ClientEvent::Frame(record) => {
+                if let Some(stats) = &mut self.stats {
+                    stats.frame(&record);
+                }
+                return;
+            }
+            ClientEvent::Freeze(freeze) => return self.handle_freeze(now, &freeze),
             ClientEvent::Ended(_) => {
                 self.status.playing = false;
                 "ended".clone_into(&mut self.status.state);
@@ -189,6 +216,12 @@ impl Sink for Viewer {
     fn observe(&mut self, now: Timestamp, figures: &Figures) {
         self.describe_wait(now);
         self.measure(now, figures);
+        if let Some(stats) = &mut self.stats
+            && now >= self.stats_at
+        {
+            self.stats_at = now + RATE_PERIOD;
+            stats.figures(now, figures);
+        }
         self.units.set_status(self.status.clone());
     }
 
@@ -204,8 +237,10 @@ impl Sink for Viewer {
                     return Word::Pause(self.paused);
                 }
                 Some(PresentEvent::WindowClosed) => return Word::Leave,
-                Some(PresentEvent::Shown { latency, .. }) => {
+                Some(PresentEvent::Decoded { frame_id }) => return Word::Decoded { frame_id },
+                Some(PresentEvent::Shown { frame_id, latency, .. }) => {
                     self.status.latency_us = latency.map(micros).or(self.status.latency_us);
+                    return Word::Shown { frame_id };
                 }
                 Some(PresentEvent::FirstPicture { width, height, .. }) => {
                     tracing::info!("first picture, {width}x{height}");

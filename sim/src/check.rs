@@ -1,13 +1,13 @@
 //! The checkers: what must hold at every step, whatever the network does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use nalcast_core::limits::{
     AMPLIFICATION_FACTOR_MAX, DATAGRAM_BYTES_MAX, FRAME_BYTES_MAX, GLOBAL_BUFFER_BYTES_MAX, QUEUE_BYTES_MAX,
     SORTED_BUFFER_BYTES_MAX,
 };
-use nalcast_core::recv::{Abandoned, AccessUnit, ClientStats};
+use nalcast_core::recv::{Abandoned, AccessUnit, ClientStats, FrameRecord};
 use nalcast_core::seal::Seal as _;
 use nalcast_core::send::{ServerStats, ViewerInfo};
 use nalcast_core::wire::control::{Control, Messages};
@@ -50,6 +50,11 @@ impl Made {
     }
 }
 
+/// The frame id that the newest server gives to the next access unit.
+pub(crate) fn next_frame(made: &[Made]) -> u64 {
+    made.last().and_then(Made::newest).unwrap_or_default() + 1
+}
+
 fn hash(bytes: &Bytes) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
@@ -59,6 +64,7 @@ fn hash(bytes: &Bytes) -> [u8; 32] {
 pub struct SessionChecker {
     released: BTreeMap<u64, ()>,
     last_ended: Option<u64>,
+    recorded: BTreeSet<u64>,
 }
 
 impl SessionChecker {
@@ -80,6 +86,23 @@ impl SessionChecker {
         }
         self.released.insert(id, ());
         Ok(())
+    }
+
+    /// The viewer told a frame's way.
+    ///
+    /// # Errors
+    /// If that is not the way of a frame that ended, is told twice, or goes back in time.
+    pub fn recorded(&mut self, record: &FrameRecord) -> Result<(), Violation> {
+        let id = record.frame_id;
+        let times = [record.first_packet, record.completed, record.released, record.decoded, record.shown];
+        let known: Vec<_> = times.into_iter().flatten().collect();
+        let released = self.released.contains_key(&id);
+        let ended = released || record.abandoned.is_some();
+        let once = self.recorded.insert(id);
+        match known.is_sorted() && once && ended && released == record.released.is_some() {
+            true => Ok(()),
+            false => Err(format!("frame {id} has no such way: {record:?}")),
+        }
     }
 
     /// The viewer gave frames up.

@@ -269,7 +269,8 @@ async fn view(shared: &Rc<Shared>, egress: &Egress, index: usize, seed: u64) -> 
     let clock = shell_client::clock::Clock::start();
     let mut client_seed = [0; 32];
     Rng::new(seed).fork(index as u64 + 100).fill(&mut client_seed);
-    let client = Client::new(ClientConfig { server, budget: None, code: None }, Plain, client_seed, clock.now());
+    let client =
+        Client::new(ClientConfig { server, budget: None, smooth: false, code: None }, Plain, client_seed, clock.now());
     let mut sink = Checked { shared: Rc::clone(shared), index, session: SessionChecker::default(), server: None };
     let outcome = shell_client::driver::run(&socket, client, clock, &mut sink, core::future::pending()).await?;
     if let Some(report) = shared.reports.borrow_mut().get_mut(index) {
@@ -313,7 +314,10 @@ impl shell_client::driver::Sink for Checked {
                 report.abandoned += to - from + 1;
                 self.session.abandoned(from, to, reason)
             }
-            ClientEvent::Lost { .. } | ClientEvent::Config(_) | ClientEvent::Ended(_) => Ok(()),
+            ClientEvent::Frame(record) => self.session.recorded(&record),
+            ClientEvent::Lost { .. } | ClientEvent::Config(_) | ClientEvent::Freeze(_) | ClientEvent::Ended(_) => {
+                Ok(())
+            }
         };
         if let Err(what) = checked {
             self.shared.violations.borrow_mut().push(format!("viewer {}: {what}", self.index));

@@ -62,7 +62,7 @@ impl Viewer {
     }
 
     pub(crate) fn start(&mut self, now: Timestamp, rng: &mut Rng) {
-        let config = ClientConfig { server: SERVER, budget: None, code: None };
+        let config = ClientConfig { server: SERVER, budget: None, smooth: false, code: None };
         let mut seed = [0; 32];
         rng.fill(&mut seed);
         self.client = Some(Client::new(config, Plain, seed, now));
@@ -134,6 +134,10 @@ impl Viewer {
                 self.first_release = self.first_release.or(Some(now));
                 self.last_release = Some(now);
                 self.check_unit(&unit, made)?;
+                if let Some(client) = &mut self.client {
+                    client.handle_decoded(now, unit.frame_id);
+                    client.handle_shown(now, unit.frame_id);
+                }
             }
             ClientEvent::Abandoned { from, to, reason } => {
                 trace.event(now, format_args!("viewer {i}: frames {from}..={to} given up: {reason:?}"));
@@ -143,6 +147,8 @@ impl Viewer {
             ClientEvent::Lost { reason, retry_at } => {
                 trace.event(now, format_args!("viewer {i}: lost ({reason}), again at {retry_at}"));
             }
+            ClientEvent::Frame(record) => self.session.recorded(&record)?,
+            ClientEvent::Freeze(freeze) => trace.event(now, format_args!("viewer {i}: {freeze:?}")),
             ClientEvent::Config(config) => trace.event(now, format_args!("viewer {i}: {config:?}")),
             ClientEvent::Ended(reason) => {
                 trace.event(now, format_args!("viewer {i}: ended: {reason:?}"));

@@ -10,7 +10,7 @@ use nalcast_core::recv::ClientState;
 use nalcast_core::send::{Server, ServerConfig, ServerEvent};
 use nalcast_core::{Rng, Timestamp, nal::Codec};
 
-use crate::check::{self, Made, Violation};
+use crate::check::{self, Made, Violation, next_frame};
 use crate::plain::Plain;
 use crate::plan::{PlanStep, plan};
 use crate::report::{Failure, Report, ViewerReport};
@@ -223,7 +223,7 @@ impl World {
         self.units += 1;
         let unit = self.source.next_unit();
         self.wake(Actor::Source, Some(self.source.next_capture()));
-        let next_id = self.next_frame();
+        let next_id = next_frame(&self.made);
         let Some(server) = &mut self.server else { return Ok(()) };
         let frame_id = server
             .handle_access_unit_with(self.now, unit.bytes.clone(), self.now, unit.references(next_id))
@@ -300,16 +300,13 @@ impl World {
         Ok(())
     }
 
-    /// The frame id that the server gives to the next access unit.
-    fn next_frame(&self) -> u64 {
-        self.made.last().and_then(Made::newest).unwrap_or_default() + 1
-    }
-
     fn server_event(&mut self, event: ServerEvent) {
         self.trace.event(self.now, format_args!("{event:?}"));
         match event {
             ServerEvent::KeyFrameWanted => self.source.request_key(),
-            ServerEvent::ReferenceWanted { reference } => self.source.request_reference(self.next_frame() - reference),
+            ServerEvent::ReferenceWanted { reference } => {
+                self.source.request_reference(next_frame(&self.made) - reference)
+            }
             ServerEvent::BitrateWanted(bits) => self.source.limit(bits),
             ServerEvent::Finished => self.finished = true,
             ServerEvent::ViewerMoved { .. } => self.moves_followed += 1,

@@ -30,6 +30,9 @@ pub struct ClientConfig {
     pub server: SocketAddr,
     /// Time from capture to display that is aimed at; by the path if absent.
     pub budget: Option<Duration>,
+    /// Show frames as evenly as they were taken, which makes each wait for those that are slower; else each is shown as
+    /// soon as it can be.
+    pub smooth: bool,
     /// The code that the server shows, for who has no key. Once let in by it, the viewer is told the key.
     pub code: Option<PairingCode>,
 }
@@ -108,6 +111,7 @@ impl<H: Handshake> Client<H> {
             stats.reports = session.reports();
             stats.newest_frame = session.newest_frame();
             stats.receiver = *session.receiver.stats();
+            stats.freezes = session.history.freezes();
         }
         stats
     }
@@ -150,6 +154,24 @@ impl<H: Handshake> Client<H> {
         self.advance(now);
         if let Phase::Session(session) = &mut self.phase {
             session.handle_undecodable(now, frame_id);
+        }
+    }
+
+    /// The decoder is done with a frame that was released.
+    pub fn handle_decoded(&mut self, now: Timestamp, frame_id: u64) {
+        self.advance(now);
+        if let Phase::Session(session) = &mut self.phase {
+            session.history.decoded(now, frame_id);
+        }
+    }
+
+    /// A frame that was released is on the screen; where there is none, it was decoded.
+    pub fn handle_shown(&mut self, now: Timestamp, frame_id: u64) {
+        self.advance(now);
+        if let Phase::Session(session) = &mut self.phase {
+            let freeze = session.history.shown(now, frame_id);
+            self.events.extend(freeze.map(ClientEvent::Freeze));
+            self.collect(now);
         }
     }
 
@@ -250,7 +272,7 @@ impl<H: Handshake> Client<H> {
                     self.config.code = None;
                 }
                 self.step(ClientInput::Accepted);
-                let wants = Wants { budget: self.config.budget, paused: self.paused };
+                let wants = Wants { budget: self.config.budget, smooth: self.config.smooth, paused: self.paused };
                 let session = Session::new(now, *channel, connection_id, &parameters, wants);
                 self.phase = Phase::Session(Box::new(session));
                 self.sessions += 1;
@@ -285,12 +307,15 @@ impl<H: Handshake> Client<H> {
         if let Some(config) = session.take_config() {
             self.events.push_back(ClientEvent::Config(config));
         }
-        while let Some(outcome) = session.poll_outcome() {
+        while let Some(outcome) = session.poll_outcome(now) {
             let event = match outcome {
-                Outcome::Abandoned { from, to, reason } => ClientEvent::Abandoned { from, to, reason },
+                Outcome::Abandoned { from, to, reason, .. } => ClientEvent::Abandoned { from, to, reason },
                 Outcome::Released(released) => ClientEvent::AccessUnit(AccessUnit::new(released, session.stream())),
             };
             self.events.push_back(event);
+        }
+        while let Some(record) = session.history.poll() {
+            self.events.push_back(ClientEvent::Frame(record));
         }
         debug_assert!(self.events.len() <= EVENTS_MAX, "the shell does not drain its events");
         let left = session.has_left(now);

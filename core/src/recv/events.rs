@@ -5,6 +5,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+use super::freezes::{Freeze, FreezeStats};
+use super::ledger::FrameRecord;
 use super::outcome::{Abandoned, ReceiverStats, Released};
 use super::session::StreamConfig;
 use crate::nal::Codec;
@@ -132,6 +134,10 @@ pub enum ClientEvent {
         /// Why.
         reason: Abandoned,
     },
+    /// A frame was shown, or given up: its record will not change any more.
+    Frame(FrameRecord),
+    /// The picture had stood still and moves again.
+    Freeze(Freeze),
     /// Over: nothing follows.
     Ended(EndReason),
 }
@@ -166,6 +172,8 @@ pub struct ClientStats {
     pub newest_frame: u64,
     /// Sessions so far.
     pub sessions: u64,
+    /// Freezes, in the session.
+    pub freezes: FreezeStats,
     /// The receiving pipeline, in the session.
     pub receiver: ReceiverStats,
 }

@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-use super::receiver::{Pace, Receiver, first_known, is_overdue};
+use super::receiver::{Pace, Receiver};
+use super::release::{first_known, is_overdue};
 use super::sorted_buffer::Entry;
 use crate::limits::{NEED_MAX, REPAIR_PERIOD_MAX};
 use crate::time::{Timestamp, micros};
@@ -11,7 +12,7 @@ use crate::wire::frame_id_low;
 
 impl Receiver {
     /// Hands out what to ask for, most urgent first; how many symbols that is.
-    pub(super) fn needs(&self, now: Timestamp, pace: &Pace<'_>, mut ask: impl FnMut(Need)) -> u32 {
+    pub(super) fn needs(&self, now: Timestamp, pace: &Pace<'_>, mut ask: impl FnMut(u64, Need)) -> u32 {
         let mut asked = 0;
         let mut symbols = 0;
         for (id, entry) in self.sorted.frames() {
@@ -20,7 +21,7 @@ impl Receiver {
                 if asked < NEED_MAX {
                     asked += 1;
                     symbols += u32::from(missing);
-                    ask(Need { frame: frame_id_low(id), block, missing, slack });
+                    ask(id, Need { frame: frame_id_low(id), block, missing, slack });
                 }
             };
             match entry {

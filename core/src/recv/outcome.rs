@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::slot::Repaired;
 use crate::time::Timestamp;
 use crate::wire::media::FrameHeader;
 
@@ -22,6 +23,25 @@ pub enum Abandoned {
     Evicted,
 }
 
+impl Abandoned {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 6] =
+        [Self::Skipped, Self::Overtaken, Self::Late, Self::RepairExpired, Self::MissingReference, Self::Evicted];
+
+    /// A word for it that does not change.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Skipped => "skipped",
+            Self::Overtaken => "overtaken",
+            Self::Late => "late",
+            Self::RepairExpired => "repair expired",
+            Self::MissingReference => "missing reference",
+            Self::Evicted => "evicted",
+        }
+    }
+}
+
 /// A frame whose turn has come.
 #[derive(Clone, Debug)]
 pub(super) struct Released {
@@ -29,7 +49,9 @@ pub(super) struct Released {
     pub(super) header: FrameHeader,
     pub(super) body: Bytes,
     pub(super) capture: Option<Timestamp>,
+    pub(super) first_packet: Timestamp,
     pub(super) completed: Timestamp,
+    pub(super) repaired: Repaired,
     pub(super) late: bool,
 }
 
@@ -37,7 +59,7 @@ pub(super) struct Released {
 #[derive(Clone, Debug)]
 pub(super) enum Outcome {
     Released(Released),
-    Abandoned { from: u64, to: u64, reason: Abandoned },
+    Abandoned { from: u64, to: u64, reason: Abandoned, first_packet: Option<Timestamp> },
 }
 
 /// The viewer's way back into the stream is missing since this frame.

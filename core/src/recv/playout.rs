@@ -9,6 +9,10 @@ use crate::time::Timestamp;
 const DELAYS_MAX: usize = 64;
 /// Round trips that are remembered to find the shortest.
 const SAMPLES_MAX: usize = 16;
+/// Frames among which the usual delay is found.
+const SMOOTHED_MAX: usize = 256;
+/// The delay falls by this fraction of the time that passes: 5 ms a second.
+const SMOOTHING_FALL: u32 = 200;
 /// Budget while nothing is known of the path.
 const BUDGET_INITIAL: Duration = Duration::from_millis(150);
 
@@ -97,6 +101,49 @@ impl Budget {
     }
 }
 
+/// How long frames wait for others that are slower, so that all are shown as evenly as they were taken.
+#[derive(Debug)]
+pub(super) struct Smoothing {
+    /// From capture to completion, the newest frames'.
+    delays: Vec<Duration>,
+    at: usize,
+    sorted: Vec<Duration>,
+    delay: Duration,
+    since: Timestamp,
+}
+
+impl Smoothing {
+    pub(super) fn new(now: Timestamp) -> Self {
+        let (delays, sorted) = (Vec::with_capacity(SMOOTHED_MAX), Vec::with_capacity(SMOOTHED_MAX));
+        Self { delays, at: 0, sorted, delay: Duration::ZERO, since: now }
+    }
+
+    /// A frame was complete so long after its capture. The delay rises at once and falls slowly: what was slow once will
+    /// be slow again.
+    pub(super) fn observe(&mut self, now: Timestamp, delay: Duration) {
+        if self.delays.len() < SMOOTHED_MAX {
+            self.delays.push(delay);
+        } else if let Some(oldest) = self.delays.get_mut(self.at) {
+            *oldest = delay;
+        }
+        self.at = (self.at + 1) % SMOOTHED_MAX;
+        if delay < self.delay && !self.at.is_multiple_of(16) {
+            return;
+        }
+        self.sorted.clone_from(&self.delays);
+        self.sorted.sort_unstable();
+        let wanted = self.sorted.get(self.sorted.len().saturating_sub(1) * 95 / 100).copied().unwrap_or_default();
+        let fallen = self.delay.saturating_sub((now - self.since) / SMOOTHING_FALL);
+        self.delay = wanted.max(fallen);
+        self.since = now;
+    }
+
+    /// From its capture until a frame is to be shown, at most `budget`.
+    pub(super) fn get(&self, budget: Duration) -> Duration {
+        self.delay.min(budget)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +164,25 @@ mod tests {
         let now = Timestamp::from_micros(base + 200_000);
         assert_eq!(clock.to_local(now, server(base + 150_000)), Some(Timestamp::from_micros(base + 150_000)));
         assert_eq!(clock.rtt(), Some(Duration::from_micros((44_000 * 7 + 6_000) / 8)));
+    }
+
+    #[test]
+    fn smoothing_rises_at_once_and_falls_slowly() {
+        let ms = Duration::from_millis;
+        let mut smoothing = Smoothing::new(Timestamp::ZERO);
+        let mut feed = |from: u64, frames: u64, delay: u64| {
+            (from..from + frames).for_each(|i| smoothing.observe(Timestamp::from_millis(i * 33), ms(delay)));
+            smoothing.get(ms(150))
+        };
+        assert_eq!(feed(0, 100, 20), ms(20));
+        // One in twenty is not the usual.
+        assert_eq!(feed(100, 5, 60), ms(20));
+        assert_eq!(feed(105, 5, 60), ms(60));
+        let falling = feed(110, 256, 20);
+        // Once one in twenty of the last 256 was slow no more, about six seconds ago.
+        assert!(falling > ms(25) && falling < ms(35), "{falling:?}");
+        assert_eq!(feed(366, 2_000, 20), ms(20));
+        assert_eq!(feed(2_366, 256, 500), ms(150), "no more than the budget");
     }
 
     #[test]

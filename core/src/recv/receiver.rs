@@ -5,17 +5,15 @@ use core::time::Duration;
 
 use super::first_buffer::{FirstBuffer, Fragment, SortTrigger};
 use super::outcome::{Abandoned, Outcome, ReceiverStats, Released, Stuck};
-use super::playout::{Budget, ClockSync};
-use super::slot::{Placed, Repaired, Slot};
+use super::playout::{Budget, ClockSync, Smoothing};
+use super::release::Verdict;
+use super::slot::{Placed, Repaired};
 use super::sorted_buffer::{Entry, SortedBuffer};
 use super::tolerance::Largest;
 use crate::fec::Decoder;
-use crate::limits::{
-    OUTAGE_PERIOD, REORDER_TOLERANCE_MAX, REPAIR_PERIOD_MAX, RTT_INITIAL, SORTED_BUFFER_FRAMES_MAX, TAIL_PAUSE_MAX,
-    TAIL_PAUSE_MIN,
-};
+use crate::limits::{SORTED_BUFFER_FRAMES_MAX, TAIL_PAUSE_MAX, TAIL_PAUSE_MIN};
 use crate::time::Timestamp;
-use crate::wire::media::{FragmentHeader, FrameHeader};
+use crate::wire::media::FragmentHeader;
 
 /// Times that the release rule needs and the machine above knows.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +35,8 @@ pub(super) struct Receiver {
     gaps: Largest,
     newest_arrival: Option<(u64, Timestamp)>,
     pub(super) budget: Budget,
+    /// How long frames wait for those that are slower; none if each is to be seen as soon as it can be.
+    pub(super) smoothing: Option<Smoothing>,
     outcomes: VecDeque<Outcome>,
     last_released: Option<u64>,
     /// A frame that others refer to was given up: nothing can be shown before the next key frame.
@@ -46,7 +46,7 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
-    pub(super) fn new(now: Timestamp, budget: Option<Duration>) -> Self {
+    pub(super) fn new(now: Timestamp, budget: Option<Duration>, smooth: bool) -> Self {
         Self {
             first: FirstBuffer::default(),
             sorted: SortedBuffer::new(),
@@ -54,6 +54,7 @@ impl Receiver {
             gaps: Largest::new(now),
             newest_arrival: None,
             budget: Budget::new(budget),
+            smoothing: smooth.then(|| Smoothing::new(now)),
             outcomes: VecDeque::new(),
             last_released: None,
             is_broken: false,
@@ -205,7 +206,7 @@ impl Receiver {
         let from = self.sorted.next();
         self.sorted.jump(frame_id);
         if self.sorted.next() > from {
-            self.outcomes.push_back(Outcome::Abandoned { from, to: frame_id - 1, reason });
+            self.outcomes.push_back(Outcome::Abandoned { from, to: frame_id - 1, reason, first_packet: None });
         }
     }
 
@@ -228,74 +229,6 @@ impl Receiver {
         }
     }
 
-    /// At the start the first frame that came may refer to one that did not: it exists too, then.
-    fn look_back(&mut self, now: Timestamp) {
-        if !self.sorted.is_at_start() {
-            return;
-        }
-        let Some(Entry::Frame(slot)) = self.sorted.head() else { return };
-        let delta = slot.header().map_or(0, |header| header.reference_delta);
-        if delta > 0 && u64::from(delta) < SORTED_BUFFER_FRAMES_MAX as u64 {
-            self.sorted.extend_to(self.sorted.next().saturating_sub(u64::from(delta)).max(1), now);
-        }
-    }
-
-    fn judge_head(&self, now: Timestamp, head: &Entry, pace: &Pace<'_>) -> Verdict {
-        let disposable = match head {
-            Entry::Skipped => return Verdict::GiveUp(Abandoned::Skipped),
-            Entry::Absent { .. } => false,
-            Entry::Frame(slot) => {
-                if let Some(verdict) = self.judge_frame(slot, pace) {
-                    return verdict;
-                }
-                slot.disposable
-            }
-        };
-        if now >= first_known(head) + REPAIR_PERIOD_MAX {
-            return Verdict::GiveUp(Abandoned::RepairExpired);
-        }
-        if disposable && now >= self.display_deadline(now, head, pace) {
-            return Verdict::GiveUp(Abandoned::Late);
-        }
-        let overdue = is_overdue(now, head, pace.tolerance);
-        match self.independent_of_head(pace) {
-            Some(candidate) if overdue || now >= self.display_deadline(now, candidate, pace) => {
-                Verdict::GiveUp(Abandoned::Overtaken)
-            }
-            None if overdue && !disposable && self.is_hopeless(now, head, pace) => Verdict::Stuck,
-            _ => Verdict::Wait,
-        }
-    }
-
-    /// What the frame's own header says already; nothing while it does not decide.
-    fn judge_frame(&self, slot: &Slot, pace: &Pace<'_>) -> Option<Verdict> {
-        let header = slot.header()?;
-        if header.key {
-            let usable = header.parameter_sets || pace.parameter_epoch == Some(header.parameter_epoch);
-            return (slot.complete.is_some() && usable).then_some(Verdict::Release);
-        }
-        if self.reference_released(self.sorted.next(), header) {
-            return slot.complete.is_some().then_some(Verdict::Release);
-        }
-        // Before anything was released the reference is only missing, and asked for.
-        (!self.sorted.is_at_start()).then_some(Verdict::GiveUp(Abandoned::MissingReference))
-    }
-
-    fn reference_released(&self, frame_id: u64, header: &FrameHeader) -> bool {
-        frame_id.checked_sub(u64::from(header.reference_delta)).is_some_and(|id| self.sorted.has_reference(id))
-    }
-
-    /// The first complete frame behind the head that can be decoded without any frame that is not released.
-    fn independent_of_head(&self, pace: &Pace<'_>) -> Option<&Entry> {
-        self.sorted.behind_head().find_map(|(id, entry)| {
-            let Entry::Frame(slot) = entry else { return None };
-            let header = &slot.complete.as_ref()?.header;
-            let usable = header.parameter_sets || pace.parameter_epoch == Some(header.parameter_epoch);
-            let independent = if header.key { usable } else { self.reference_released(id, header) };
-            independent.then_some(entry)
-        })
-    }
-
     fn release_head(&mut self, now: Timestamp, pace: &Pace<'_>) {
         let frame_id = self.sorted.next();
         let Some(Entry::Frame(slot)) = self.sorted.advance(true) else { return };
@@ -303,6 +236,9 @@ impl Receiver {
         let capture = pace.clock.to_local(now, complete.header.capture_us);
         if let Some(capture) = capture {
             self.budget.observe(slot.first_arrival - capture);
+            if let Some(smoothing) = &mut self.smoothing {
+                smoothing.observe(now, complete.at - capture);
+            }
         }
         let late = capture.is_some_and(|capture| now > capture + self.budget.get(pace.clock.rtt()));
         self.last_released = Some(frame_id);
@@ -319,14 +255,18 @@ impl Receiver {
             header: complete.header,
             body: complete.body,
             capture,
+            first_packet: slot.first_arrival,
             completed: complete.at,
+            repaired: slot.repaired,
             late,
         }));
     }
 
     fn give_up_head(&mut self, reason: Abandoned) {
         let frame_id = self.sorted.next();
-        let breaks_the_chain = match self.sorted.advance(false) {
+        let head = self.sorted.advance(false);
+        let first_packet = if let Some(Entry::Frame(slot)) = &head { Some(slot.first_arrival) } else { None };
+        let breaks_the_chain = match head {
             Some(Entry::Skipped) => false,
             Some(Entry::Frame(slot)) => !slot.disposable || reason == Abandoned::MissingReference,
             Some(Entry::Absent { .. }) | None => reason != Abandoned::Overtaken,
@@ -338,78 +278,12 @@ impl Receiver {
             self.is_broken = true;
             self.get_stuck(frame_id);
         }
-        self.outcomes.push_back(Outcome::Abandoned { from: frame_id, to: frame_id, reason });
+        self.outcomes.push_back(Outcome::Abandoned { from: frame_id, to: frame_id, reason, first_packet });
     }
 
-    fn get_stuck(&mut self, first_bad: u64) {
+    pub(super) fn get_stuck(&mut self, first_bad: u64) {
         if self.stuck.is_none() {
             self.stuck = Some(Stuck { first_bad, last_good: self.last_released, decoder_failed: false });
         }
-    }
-
-    pub(super) fn display_deadline(&self, now: Timestamp, entry: &Entry, pace: &Pace<'_>) -> Timestamp {
-        let budget = self.budget.get(pace.clock.rtt());
-        let capture = match entry {
-            Entry::Frame(slot) => slot.header().and_then(|header| pace.clock.to_local(now, header.capture_us)),
-            Entry::Absent { .. } | Entry::Skipped => None,
-        };
-        // Nobody knows when a frame was captured of which nothing came: half a round trip earlier at least.
-        let one_way = pace.clock.rtt().unwrap_or_default() / 2;
-        capture.unwrap_or_else(|| first_known(entry).saturating_sub(one_way)) + budget
-    }
-
-    fn is_hopeless(&self, now: Timestamp, head: &Entry, pace: &Pace<'_>) -> bool {
-        self.stuck.is_none() && now >= self.hopeless_at(now, head, pace)
-    }
-
-    /// When a way around the frame should be asked for, as repair has failed or would cost more.
-    fn hopeless_at(&self, now: Timestamp, head: &Entry, pace: &Pace<'_>) -> Timestamp {
-        let rtt = pace.clock.rtt().unwrap_or(RTT_INITIAL);
-        let known = first_known(head) + pace.tolerance.max(REORDER_TOLERANCE_MAX);
-        let behind = self.sorted.end() - self.sorted.next();
-        if self.sorted.is_at_start() || pace.frame_interval * u32::try_from(behind).unwrap_or(u32::MAX) > OUTAGE_PERIOD
-        {
-            return known;
-        }
-        known.max(self.display_deadline(now, head, pace) + rtt * 2)
-    }
-
-    /// When the verdict on a waiting head may change without news.
-    fn head_timeout(&self, now: Timestamp, head: &Entry, pace: &Pace<'_>) -> Option<Timestamp> {
-        let deadline = match (self.independent_of_head(pace), head) {
-            (_, Entry::Skipped) => return None,
-            (Some(candidate), _) => Some(self.display_deadline(now, candidate, pace)),
-            (None, Entry::Frame(slot)) if slot.disposable => Some(self.display_deadline(now, head, pace)),
-            (None, _) => self.stuck.is_none().then(|| self.hopeless_at(now, head, pace)),
-        };
-        let give_up = Some(first_known(head) + REPAIR_PERIOD_MAX);
-        [deadline, give_up].into_iter().flatten().filter(|at| *at > now).min()
-    }
-}
-
-/// What to do with the next frame in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    Release,
-    GiveUp(Abandoned),
-    Wait,
-    /// Nothing that is here helps: the viewer must ask for a way back, but keeps waiting.
-    Stuck,
-}
-
-/// Whether something of the frame is missing for longer than the reorder tolerance.
-pub(super) fn is_overdue(now: Timestamp, entry: &Entry, tolerance: Duration) -> bool {
-    match entry {
-        Entry::Skipped => false,
-        Entry::Absent { since } => now >= *since + tolerance,
-        Entry::Frame(slot) => slot.is_overdue(now, tolerance),
-    }
-}
-
-pub(super) fn first_known(entry: &Entry) -> Timestamp {
-    match entry {
-        Entry::Frame(slot) => slot.first_arrival,
-        Entry::Absent { since } => *since,
-        Entry::Skipped => Timestamp::ZERO,
     }
 }

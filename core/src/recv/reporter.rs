@@ -1,5 +1,6 @@
 //! When a report leaves, and what it says.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::arrivals::{Arrivals, units};
@@ -65,17 +66,31 @@ pub(super) struct Reporter {
     asked: u32,
     repeats: u32,
     credit: Credit,
+    /// The frames that the last report asked for.
+    frames_asked: Vec<u64>,
 }
 
 impl Reporter {
     /// A reporter whose first report is due at once: it confirms the session.
-    pub(super) const fn new(now: Timestamp) -> Self {
-        let credit = Credit { bytes: CREDIT_BYTES_MAX, at: now, earned: 0 };
-        Self { due: now, last: None, covered: [0; REPORTS_COVERED], sent: 0, asked: 0, repeats: 0, credit }
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self {
+            due: now,
+            last: None,
+            covered: [0; REPORTS_COVERED],
+            sent: 0,
+            asked: 0,
+            repeats: 0,
+            credit: Credit { bytes: CREDIT_BYTES_MAX, at: now, earned: 0 },
+            frames_asked: Vec::with_capacity(NEED_MAX),
+        }
     }
 
     pub(super) const fn due(&self) -> Timestamp {
         self.due
+    }
+
+    pub(super) fn frames_asked(&self) -> &[u64] {
+        &self.frames_asked
     }
 
     pub(super) const fn sent(&self) -> u64 {
@@ -126,7 +141,9 @@ impl Reporter {
         let [.., oldest] = self.covered;
         let mut needs = [[0; 5]; NEED_MAX];
         let mut needs_len = 0;
-        let symbols = receiver.needs(now, pace, |need| {
+        self.frames_asked.clear();
+        let symbols = receiver.needs(now, pace, |id, need| {
+            self.frames_asked.push(id);
             if let Some(place) = needs.get_mut(needs_len) {
                 *place = need.to_bytes();
                 needs_len += 1;

@@ -6,6 +6,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::arrivals::{Arrival, Arrivals};
+use super::history::History;
 use super::outcome::Outcome;
 use super::playout::ClockSync;
 use super::receiver::{Pace, Receiver};
@@ -57,6 +58,7 @@ pub(super) enum Dropped {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wants {
     pub(super) budget: Option<Duration>,
+    pub(super) smooth: bool,
     pub(super) paused: bool,
 }
 
@@ -85,6 +87,7 @@ pub(super) struct Session<S> {
     closed_by_server: Option<CloseCode>,
     answer_close: Option<CloseCode>,
     was_stuck: bool,
+    pub(super) history: History,
 }
 
 /// What is known of the path and the stream: all that the release rule asks for.
@@ -130,7 +133,7 @@ impl<S: Seal> Session<S> {
         Self {
             channel,
             connection_id,
-            receiver: Receiver::new(now, wants.budget),
+            receiver: Receiver::new(now, wants.budget, wants.smooth),
             arrivals: Arrivals::new(),
             path: Path { clock: ClockSync::default(), tolerance: ReorderTolerance::new(now), config: None },
             reporter: Reporter::new(now),
@@ -149,6 +152,7 @@ impl<S: Seal> Session<S> {
             closed_by_server: None,
             answer_close: None,
             was_stuck: false,
+            history: History::new(now),
         }
     }
 
@@ -161,6 +165,7 @@ impl<S: Seal> Session<S> {
             self.path.tolerance.observe(now, displacement);
         }
         self.last_heard = now;
+        self.history.heard(now);
         self.heard_anything = true;
         let plaintext = datagram.get(plaintext).unwrap_or_default();
         let handled = match plaintext.first() {
@@ -256,7 +261,7 @@ impl<S: Seal> Session<S> {
 
     /// A new need leaves at once; an old one is repeated by every report anyway.
     fn watch(&mut self, now: Timestamp) {
-        let symbols = self.receiver.needs(now, &self.path.pace(now), |_| ());
+        let symbols = self.receiver.needs(now, &self.path.pace(now), |_, _| ());
         self.reporter.need(now, symbols);
         self.wishes.budget(now, self.receiver.budget.get(self.path.clock.rtt()));
         let stuck = self.receiver.stuck().is_some();
@@ -269,6 +274,7 @@ impl<S: Seal> Session<S> {
     /// Wants no media from now on, or media again.
     pub(super) fn pause(&mut self, now: Timestamp, paused: bool) {
         self.wishes.pause(now, paused);
+        self.history.paused();
     }
 
     /// What lets the viewer in again without proving its address.
@@ -311,8 +317,10 @@ impl<S: Seal> Session<S> {
         self.reporter.sent()
     }
 
-    pub(super) fn poll_outcome(&mut self) -> Option<Outcome> {
-        self.receiver.poll_outcome()
+    pub(super) fn poll_outcome(&mut self, now: Timestamp) -> Option<Outcome> {
+        let outcome = self.receiver.poll_outcome()?;
+        self.history.ended(now, &outcome);
+        Some(outcome)
     }
 
     pub(super) fn take_config(&mut self) -> Option<StreamConfig> {
@@ -341,7 +349,7 @@ impl<S: Seal> Session<S> {
         self.channel.renew(now, rto);
         let mut pinged = None;
         let Self { channel, reporter, arrivals, receiver, pongs, answer_close, closing, next_ping, pings, .. } = self;
-        let Self { challenge, wishes, path, .. } = self;
+        let Self { challenge, wishes, path, history, .. } = self;
         let sealed = channel.seal(Some(self.connection_id), buf, |writer| {
             if let Some(code) = answer_close.take() {
                 return Control::Close(code).write(writer);
@@ -372,6 +380,7 @@ impl<S: Seal> Session<S> {
             }
             if now >= reporter.due() {
                 reporter.write(now, writer, arrivals, receiver, &path.pace(now), told);
+                history.asked(now, reporter.frames_asked());
             }
         });
         let (number, len) = sealed?;

@@ -173,6 +173,7 @@ pub(super) mod tests {
             parameter_epoch: 0,
             reference_delta: u32::from(!key),
             capture_us: 0,
+            encode_units: 0,
             body_len: body_len as u32,
         };
         let body: Vec<u8> = (0..body_len).map(|i| (i + id as usize) as u8).collect();

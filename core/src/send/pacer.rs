@@ -58,7 +58,8 @@ impl Pacer {
 pub(super) struct Rate(pub(super) u64);
 
 impl Rate {
-    fn over(bytes: usize, period: Duration) -> Self {
+    /// So many bytes within `period`.
+    pub(super) fn over(bytes: usize, period: Duration) -> Self {
         Self(bytes as u64 * 1_000_000 / micros(period))
     }
 

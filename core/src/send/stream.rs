@@ -12,8 +12,9 @@ use super::queue::Patience;
 use super::references::{Recovery, ReferenceChain, References};
 use crate::limits::{FRAME_BYTES_MAX, FRAMES_REMEMBERED_MAX, QUEUE_AGE_MAX, REPAIR_PERIOD_MAX};
 use crate::nal::{Codec, Inspector, ParameterSets};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, micros};
 use crate::wire::control::Config;
+use crate::wire::feedback::TIME_UNIT_US;
 use crate::wire::media::FrameHeader;
 
 /// Why an access unit was not taken.
@@ -146,6 +147,7 @@ impl Stream {
             parameter_epoch: self.parameter_sets.epoch(),
             reference_delta: reference.map_or(0, |reference| u32::try_from(id - reference).unwrap_or(u32::MAX)),
             capture_us: capture.low_u32(),
+            encode_units: encode_units(now.saturating_since(capture)),
             body_len: u32::try_from(body.len()).unwrap_or(u32::MAX),
         };
         let place = Place {
@@ -211,6 +213,11 @@ impl Stream {
     pub(super) fn frame_interval(&self) -> Duration {
         Duration::from_secs(1) / u32::from(self.fps.max(1))
     }
+}
+
+/// A time as a frame's header tells it.
+fn encode_units(time: Duration) -> u16 {
+    u16::try_from(micros(time) / TIME_UNIT_US).unwrap_or(u16::MAX)
 }
 
 fn capture_place(id: u64) -> usize {

@@ -9,6 +9,9 @@
 //! A frame is the byte string `frame header || access unit`; with k fragments every fragment has
 //! S = ceil(length / k) bytes and only the last may be shorter.
 
+use core::time::Duration;
+
+use super::feedback::TIME_UNIT_US;
 use super::{Reader, WireError, Writer, cursor::varint_len};
 use crate::limits;
 use crate::nal::Codec;
@@ -79,9 +82,9 @@ impl FragmentHeader {
     }
 }
 
-/// The head of a frame's byte string: 8 to 10 bytes, once a frame.
+/// The head of a frame's byte string: 10 to 12 bytes, once a frame.
 ///
-/// `flags u8 | parameter-set epoch u8 | reference delta varint | capture time u32 | body length varint`
+/// `flags u8 | parameter-set epoch u8 | reference delta varint | capture time u32 | encode time u16 | body length varint`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHeader {
     /// Codec of the body.
@@ -102,6 +105,8 @@ pub struct FrameHeader {
     pub reference_delta: u32,
     /// Capture time on the server's clock, microseconds, low 32 bits.
     pub capture_us: u32,
+    /// From the capture until the encoder had handed the access unit over, in [`TIME_UNIT_US`].
+    pub encode_units: u16,
     /// Bytes of the access unit that follow.
     pub body_len: u32,
 }
@@ -110,7 +115,13 @@ impl FrameHeader {
     /// Length in bytes.
     #[must_use]
     pub const fn len(&self) -> usize {
-        2 + varint_len(self.reference_delta) + 4 + varint_len(self.body_len)
+        2 + varint_len(self.reference_delta) + 6 + varint_len(self.body_len)
+    }
+
+    /// From the capture until the encoder had handed the access unit over; four seconds at most.
+    #[must_use]
+    pub const fn encode_delay(&self) -> Duration {
+        Duration::from_micros(self.encode_units as u64 * TIME_UNIT_US)
     }
 
     /// Always false: there is no empty frame header.
@@ -141,6 +152,7 @@ impl FrameHeader {
             parameter_epoch: reader.u8()?,
             reference_delta: reader.varint()?,
             capture_us: reader.u32()?,
+            encode_units: reader.u16()?,
             body_len: reader.varint()?,
         };
         let extended = flags & 1 != 0;
@@ -166,6 +178,7 @@ impl FrameHeader {
         writer.u8(self.parameter_epoch);
         writer.varint(self.reference_delta);
         writer.u32(self.capture_us);
+        writer.u16(self.encode_units);
         writer.varint(self.body_len);
     }
 }
@@ -209,7 +222,7 @@ mod tests {
 
     #[test]
     fn frame_headers_come_back_and_know_their_length() {
-        for (reference_delta, body_len, len) in [(0, 9, 8), (1, 300, 9), (200, 2 << 20, 12)] {
+        for (reference_delta, body_len, len) in [(0, 9, 10), (1, 300, 11), (200, 2 << 20, 14)] {
             let header = FrameHeader {
                 codec: Codec::H265,
                 key: reference_delta == 0,
@@ -220,6 +233,7 @@ mod tests {
                 parameter_epoch: 7,
                 reference_delta,
                 capture_us: 0xfedc_ba98,
+                encode_units: 0xabcd,
                 body_len,
             };
             let mut buf = [0; FRAME_HEADER_BYTES_MAX];

@@ -7,6 +7,7 @@ mod plain;
 mod world;
 
 mod admission;
+mod freezes;
 mod isolation;
 mod joining;
 mod keys;
@@ -15,5 +16,6 @@ mod meeting;
 mod membership;
 mod pairing;
 mod paths;
+mod playout;
 mod references;
 mod streams;

@@ -57,7 +57,7 @@ impl Meeting {
     }
 
     pub(crate) fn join_from(&mut self, address: SocketAddr, handshake: Noise, code: Option<PairingCode>) -> usize {
-        let config = ClientConfig { server: server_address(), budget: None, code };
+        let config = ClientConfig { server: server_address(), budget: None, smooth: false, code };
         let seed = [u8::try_from(self.guests.len() + 2).expect("few viewers"); 32];
         let client = Client::new(config, handshake, seed, self.now);
         self.guests.push(Guest { address, client, events: Vec::new(), answers: 0, cut_off: false });

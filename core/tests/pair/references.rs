@@ -31,19 +31,21 @@ fn up(viewers: usize) -> World {
 }
 
 fn shared(world: &World) -> Vec<u64> {
-    let ids = world.server_events.iter().filter_map(|(_, event)| match event {
-        ServerEvent::ReferenceShared { reference } => Some(*reference),
-        _ => None,
-    });
-    ids.collect()
+    let events = world.server_events.iter();
+    events
+        .filter_map(
+            |(_, event)| if let ServerEvent::ReferenceShared { reference } = event { Some(*reference) } else { None },
+        )
+        .collect()
 }
 
 fn references_wanted(world: &World) -> Vec<u64> {
-    let ids = world.server_events.iter().filter_map(|(_, event)| match event {
-        ServerEvent::ReferenceWanted { reference } => Some(*reference),
-        _ => None,
-    });
-    ids.collect()
+    let events = world.server_events.iter();
+    events
+        .filter_map(
+            |(_, event)| if let ServerEvent::ReferenceWanted { reference } = event { Some(*reference) } else { None },
+        )
+        .collect()
 }
 
 /// Frame 12 is lost for good; a dozen more are fed.

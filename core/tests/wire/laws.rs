@@ -130,6 +130,7 @@ proptest! {
             parameter_epoch,
             reference_delta: delta,
             capture_us,
+            encode_units: (capture_us >> 7) as u16,
             body_len: body as u32,
         };
         let text = written(|writer| header.write(writer));

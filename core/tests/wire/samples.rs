@@ -312,6 +312,7 @@ fn sealed() -> Vec<Sample> {
             (1, "parameter-set epoch"),
             (1, "reference delta"),
             (4, "capture, us"),
+            (2, "time to encode, 64 us"),
             (1, "body length"),
             (6, "access unit"),
             (16, "tag"),
@@ -357,6 +358,7 @@ fn write_fragment(writer: &mut Writer<'_>) {
         parameter_epoch: 2,
         reference_delta: 0,
         capture_us: 0x0102_0304,
+        encode_units: 0x0506,
         body_len: 6,
     };
     fragment.write(writer);

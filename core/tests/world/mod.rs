@@ -46,6 +46,8 @@ pub(crate) struct Viewer {
     /// How far its clock is ahead of the server's.
     pub(crate) clock_ahead: Duration,
     pub(crate) oracle: Oracle,
+    /// Whether it shows each picture at once.
+    pub(crate) shows: bool,
 }
 
 pub(crate) struct World {
@@ -57,6 +59,8 @@ pub(crate) struct World {
     pub(crate) source: Source,
     pub(crate) delay: Duration,
     pub(crate) fate: Fate,
+    /// Whether viewers that join show pictures evenly.
+    pub(crate) smooth: bool,
     /// Larger datagrams do not pass.
     pub(crate) mtu: usize,
     /// Addresses that somebody borrowed, and the bytes that the server sent there.
@@ -91,6 +95,7 @@ impl World {
             source: Source::default(),
             delay,
             fate: Box::new(|_| vec![Duration::ZERO]),
+            smooth: false,
             mtu: DATAGRAM_BYTES_BASE,
             strangers: BTreeMap::new(),
             log: Vec::new(),
@@ -108,10 +113,18 @@ impl World {
 
     pub(crate) fn join_from(&mut self, address: SocketAddr, clock_ahead: Duration) -> usize {
         let index = self.viewers.len();
-        let config = ClientConfig { server: server_address(), budget: None, code: None };
+        let config = ClientConfig { server: server_address(), budget: None, smooth: self.smooth, code: None };
         let client = Client::new(config, Plain, seed(index), self.now + clock_ahead);
         let events = Vec::new();
-        self.viewers.push(Viewer { address, left: Vec::new(), client, events, clock_ahead, oracle: Oracle::default() });
+        self.viewers.push(Viewer {
+            address,
+            left: Vec::new(),
+            client,
+            events,
+            clock_ahead,
+            oracle: Oracle::default(),
+            shows: true,
+        });
         self.drain_viewer(index);
         index
     }
@@ -126,6 +139,15 @@ impl World {
         self.source.made(id, unit, None);
         self.drain_server();
         Ok(id)
+    }
+
+    /// Feeds a unit whose picture was taken at `captured`.
+    pub(crate) fn feed_taken(&mut self, kind: Kind, len: usize, captured: Timestamp) -> u64 {
+        let unit = unit(kind, self.source.units(), len);
+        let id = self.server.handle_access_unit(self.now, unit.clone(), captured).expect("the server takes it");
+        self.source.made(id, unit, None);
+        self.drain_server();
+        id
     }
 
     /// Feeds a unit of which the source tells the references.
@@ -305,6 +327,10 @@ impl World {
         let viewer = &mut viewers[index];
         while let Some(event) = viewer.client.poll_event() {
             viewer.oracle.check(source, &event);
+            if let (ClientEvent::AccessUnit(unit), true) = (&event, viewer.shows) {
+                viewer.client.handle_decoded(now, unit.frame_id);
+                viewer.client.handle_shown(now, unit.frame_id);
+            }
             viewer.events.push((now, event));
         }
         let held = viewer.client.stats().receiver.held_bytes_peak;

@@ -98,6 +98,7 @@ pub(crate) struct Oracle {
     pub(crate) blind: bool,
     released: BTreeSet<u64>,
     abandoned: BTreeSet<u64>,
+    recorded: BTreeSet<u64>,
 }
 
 impl Oracle {
@@ -129,7 +130,12 @@ impl Oracle {
                 assert!(self.released.range(*from..=*to).next().is_none(), "{event:?} of a released frame");
                 self.abandoned.extend(*from..=*to);
             }
-            ClientEvent::Lost { .. } | ClientEvent::Config(_) | ClientEvent::Ended(_) => {}
+            ClientEvent::Frame(record) => {
+                let times = [record.first_packet, record.completed, record.released, record.decoded, record.shown];
+                assert!(times.into_iter().flatten().is_sorted(), "{record:?}");
+                assert!(self.recorded.insert(record.frame_id), "told twice: {record:?}");
+            }
+            ClientEvent::Lost { .. } | ClientEvent::Config(_) | ClientEvent::Freeze(_) | ClientEvent::Ended(_) => {}
         }
     }
 }

@@ -81,6 +81,7 @@ mod with_codec {
             said.push(match event {
                 PresentEvent::FirstPicture { frame_id, width, height } => format!("first {frame_id} {width}x{height}"),
                 PresentEvent::DecodeFailed { frame_id } => format!("failed {frame_id}"),
+                PresentEvent::Decoded { frame_id } => format!("decoded {frame_id}"),
                 PresentEvent::Shown { frame_id, latency, .. } => format!("shown {frame_id} {}", latency.is_some()),
                 PresentEvent::PauseToggled => "pause".to_owned(),
                 PresentEvent::WindowClosed => "closed".to_owned(),
@@ -98,7 +99,7 @@ mod with_codec {
         let stream = stream();
         let units = vec![unit(7, true, &stream[0]), unit(8, false, &stream[1])];
         let (said, handle) = said(false, units);
-        assert_eq!(said, ["first 7 64x48", "shown 7 true", "shown 8 true"]);
+        assert_eq!(said, ["decoded 7", "first 7 64x48", "shown 7 true", "decoded 8", "shown 8 true"]);
         let lines = handle.latency_summary();
         let stages: Vec<_> = lines.iter().filter_map(|line| line.split_whitespace().nth(1)).collect();
         assert_eq!(stages, ["network", "release", "queue", "decode", "total"]);
@@ -110,7 +111,7 @@ mod with_codec {
         let stream = stream();
         let units = stream.iter().zip(0..).map(|(bytes, id)| unit(id, id == 0, bytes)).collect();
         let (said, handle) = said(true, units);
-        assert_eq!(said, ["first 0 64x48"]);
+        assert_eq!(said, ["decoded 0", "first 0 64x48", "decoded 1", "decoded 2"]);
         let picture = handle.wait(Duration::MAX).picture.unwrap();
         assert_eq!(picture.frame_id, 2);
         assert_eq!(picture.pixels.words.len(), 64 * 48);
@@ -128,7 +129,19 @@ mod with_codec {
             unit(4, false, &stream[1]),
         ];
         let (said, _) = said(false, units);
-        assert_eq!(said, ["failed 0", "failed 1", "failed 2", "first 3 64x48", "shown 3 true", "shown 4 true"]);
+        assert_eq!(
+            said,
+            [
+                "failed 0",
+                "failed 1",
+                "failed 2",
+                "decoded 3",
+                "first 3 64x48",
+                "shown 3 true",
+                "decoded 4",
+                "shown 4 true"
+            ]
+        );
     }
 
     #[test]
@@ -136,7 +149,7 @@ mod with_codec {
         let stream = stream();
         let (sets, idr) = split_before_idr(&stream[0]);
         let with_sets = ReleasedUnit { parameter_sets: Some(Bytes::copy_from_slice(sets)), ..unit(0, true, idr) };
-        assert_eq!(said(false, vec![with_sets]).0, ["first 0 64x48", "shown 0 true"]);
+        assert_eq!(said(false, vec![with_sets]).0, ["decoded 0", "first 0 64x48", "shown 0 true"]);
         assert_eq!(said(false, vec![unit(0, true, idr)]).0, ["failed 0"]);
     }
 

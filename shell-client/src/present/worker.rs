@@ -102,6 +102,7 @@ impl Worker {
 
     fn handle_picture(&mut self, unit: &ReleasedUnit, size: PictureSize, pixels: Option<Pixels>, handed_over: Instant) {
         let decoded = Instant::now();
+        self.shared.tell(PresentEvent::Decoded { frame_id: unit.frame_id });
         if let Some(pixels) = pixels {
             let picture = Picture { frame_id: unit.frame_id, pixels, captured: unit.captured, decoded };
             self.shared.mailbox.publish(picture);

@@ -87,7 +87,7 @@ impl Sink for Collector {
             ClientEvent::Lost { reason, .. } => self.events.push(format!("lost: {reason}")),
             ClientEvent::Connected => self.events.push("connected".to_owned()),
             ClientEvent::Abandoned { .. } => self.events.push("abandoned".to_owned()),
-            ClientEvent::Config(_) | ClientEvent::Ended(_) => {}
+            ClientEvent::Config(_) | ClientEvent::Frame(_) | ClientEvent::Freeze(_) | ClientEvent::Ended(_) => {}
         }
     }
 
@@ -148,7 +148,7 @@ async fn try_watch(
     shutdown: impl Future<Output = ()>,
 ) -> Result<ClientOutcome, shell_client::driver::DriverError<std::io::Error>> {
     let clock = shell_client::clock::Clock::start();
-    let config = ClientConfig { server: SERVER.parse().unwrap(), budget: None, code: None };
+    let config = ClientConfig { server: SERVER.parse().unwrap(), budget: None, smooth: false, code: None };
     let client = Client::new(config, Noise::open(Aead::Aes128Gcm), [11; 32], clock.now());
     timeout(LONG, shell_client::driver::run(socket, client, clock, sink, shutdown)).await.expect("the viewer hangs")
 }

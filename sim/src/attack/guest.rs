@@ -63,11 +63,16 @@ impl Guest {
                 ClientEvent::AccessUnit(unit) => {
                     self.session.released(&unit, made)?;
                     self.released.push((now, unit.frame_id));
+                    self.client.handle_shown(now, unit.frame_id);
                     continue;
                 }
                 ClientEvent::Connected => self.session = SessionChecker::default(),
                 ClientEvent::Abandoned { from, to, reason } => self.session.abandoned(from, to, reason)?,
-                ClientEvent::Lost { .. } | ClientEvent::Config(_) | ClientEvent::Ended(_) => {}
+                ClientEvent::Frame(record) => {
+                    self.session.recorded(&record)?;
+                    continue;
+                }
+                ClientEvent::Lost { .. } | ClientEvent::Config(_) | ClientEvent::Freeze(_) | ClientEvent::Ended(_) => {}
             }
             self.events.push((now, event));
         }
@@ -108,5 +113,5 @@ impl Guest {
 fn client(now: Timestamp, handshake: Noise, rng: &Rng) -> Client<Noise> {
     let mut seed = [0; 32];
     rng.fork(3).fill(&mut seed);
-    Client::new(ClientConfig { server: SERVER, budget: None, code: None }, handshake, seed, now)
+    Client::new(ClientConfig { server: SERVER, budget: None, smooth: false, code: None }, handshake, seed, now)
 }

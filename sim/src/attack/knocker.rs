@@ -16,7 +16,12 @@ impl Knocker {
     pub fn new(now: Timestamp, handshake: Noise, seed: u64) -> Self {
         let mut bytes = [0; 32];
         Rng::new(seed).fill(&mut bytes);
-        Self(Client::new(ClientConfig { server: SERVER, budget: None, code: None }, handshake, bytes, now))
+        Self(Client::new(
+            ClientConfig { server: SERVER, budget: None, smooth: false, code: None },
+            handshake,
+            bytes,
+            now,
+        ))
     }
 
     /// What it has to say now.

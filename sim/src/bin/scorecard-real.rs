@@ -172,6 +172,7 @@ fn header_bytes(frame: &Frame) -> usize {
         parameter_epoch: 0,
         reference_delta: u32::from(!frame.key),
         capture_us: 0,
+        encode_units: 0,
         body_len: frame.bytes as u32,
     };
     header.len()

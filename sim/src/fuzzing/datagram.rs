@@ -58,8 +58,12 @@ fn strangers_get_little(data: &[u8]) {
 
 fn a_connecting_viewer_survives(data: &[u8]) {
     let now = Timestamp::from_millis(1_000);
-    let mut client =
-        Client::new(ClientConfig { server: server_address(), budget: None, code: None }, Plain, [1; 32], now);
+    let mut client = Client::new(
+        ClientConfig { server: server_address(), budget: None, smooth: false, code: None },
+        Plain,
+        [1; 32],
+        now,
+    );
     let mut buf = [0; DATAGRAM_BYTES_MAX];
     assert!(client.poll_transmit(now, &mut buf).is_some());
     // The attempt's own nonce, so that an answer is an answer.

@@ -145,7 +145,7 @@ fn server_and_its_viewer(aead: Aead) -> (Server<Noise>, Channel<Cipher>, u32) {
 
 /// A viewer in a session, and the server's side of it.
 fn viewer_and_its_server(aead: Aead) -> (Client<Noise>, Channel<Cipher>) {
-    let config = ClientConfig { server: server_address(), budget: None, code: None };
+    let config = ClientConfig { server: server_address(), budget: None, smooth: false, code: None };
     let mut client = Client::new(config, noise(aead), [3; 32], START);
     let mut buf = [0; DATAGRAM_BYTES_MAX];
     let asked = client.poll_transmit(START, &mut buf).expect("INIT");

@@ -67,6 +67,7 @@ fn frame(choice: u8, id: u64) -> Frame {
         parameter_epoch: 0,
         reference_delta: reference.map_or(0, |reference| (id - reference) as u32),
         capture_us: id as u32 * 16_000,
+        encode_units: 0,
         body_len: len as u32,
     };
     let mut buf = [0; limits::FRAME_HEADER_BYTES_MAX];
@@ -92,7 +93,8 @@ struct Run {
 impl Run {
     fn new(choice: u8) -> Self {
         let now = Timestamp::from_millis(1_000);
-        let mut client = Client::new(ClientConfig { server: SERVER, budget: None, code: None }, Plain, [1; 32], now);
+        let mut client =
+            Client::new(ClientConfig { server: SERVER, budget: None, smooth: false, code: None }, Plain, [1; 32], now);
         let mut buf = [0; 1_500];
         client.poll_transmit(now, &mut buf).expect("INIT");
         let Ok(Long::Init(init)) = Long::parse(&buf[..INIT_BYTES]) else { panic!("INIT") };
@@ -231,12 +233,18 @@ impl Run {
                     );
                     assert!(!self.given_up.contains(&id), "frame {id} had been given up");
                     self.released.insert(id);
+                    self.client.handle_shown(self.now, id);
                 }
                 ClientEvent::Abandoned { from, to, .. } => {
                     assert!(from <= to && self.released.range(from..=to).next().is_none(), "{from}..={to}");
                     self.given_up.extend(from..=to);
                 }
-                ClientEvent::Connected | ClientEvent::Lost { .. } | ClientEvent::Config(_) | ClientEvent::Ended(_) => {}
+                ClientEvent::Connected
+                | ClientEvent::Lost { .. }
+                | ClientEvent::Config(_)
+                | ClientEvent::Frame(_)
+                | ClientEvent::Freeze(_)
+                | ClientEvent::Ended(_) => {}
             }
         }
     }

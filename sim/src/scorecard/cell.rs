@@ -239,11 +239,16 @@ impl<'a> Cell<'a> {
         }
         while let Some(event) = self.client.poll_event() {
             match event {
-                ClientEvent::AccessUnit(unit) => self.tally.released(self.now, unit.frame_id),
+                ClientEvent::AccessUnit(unit) => {
+                    self.tally.released(self.now, unit.frame_id);
+                    self.client.handle_shown(self.viewer_now(), unit.frame_id);
+                }
                 ClientEvent::Ended(_) => self.restart_viewer(),
                 ClientEvent::Connected
                 | ClientEvent::Lost { .. }
                 | ClientEvent::Config(_)
+                | ClientEvent::Frame(_)
+                | ClientEvent::Freeze(_)
                 | ClientEvent::Abandoned { .. } => {}
             }
         }
@@ -258,6 +263,6 @@ impl<'a> Cell<'a> {
 }
 
 fn viewer(budget: Duration, seed: [u8; 32], now: Timestamp) -> Client<Plain> {
-    let config = ClientConfig { server: SERVER, budget: Some(budget), code: None };
+    let config = ClientConfig { server: SERVER, budget: Some(budget), smooth: false, code: None };
     Client::new(config, Plain, seed, now + VIEWER_AHEAD)
 }

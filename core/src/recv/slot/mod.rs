@@ -282,6 +282,10 @@ impl Slot {
         let segment = self.segment.unwrap_or_default();
         // How long the last fragment was, a row does not tell; the frame's header does.
         let last_len = if self.has(self.count - 1) { self.last_len } else { segment };
+        if self.lowest_missing + 1 == self.count && self.repaired == Repaired::ByParity {
+            // Rows go ahead of the last fragment: that it was not waited for is no repair.
+            self.repaired = Repaired::No;
+        }
         if self.lowest_missing < self.count && !self.decode(segment, decoder) {
             return false;
         }

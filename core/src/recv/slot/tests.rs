@@ -19,6 +19,7 @@ fn cut(body_len: usize, segment: usize) -> (Vec<Vec<u8>>, Vec<u8>) {
         parameter_epoch: 0,
         reference_delta: 0,
         capture_us: 1,
+        encode_units: 0,
         body_len: body_len as u32,
     };
     let mut buf = [0; FRAME_HEADER_BYTES_MAX];

@@ -8,11 +8,12 @@ use super::way_back::WayBack;
 use crate::fec::Layout;
 use crate::limits::{
     BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX, FEEDBACK_MEDIA_PERIOD, FEEDBACK_SPACING_MIN, HEARTBEAT_PERIOD,
+    REPAIR_PERIOD_MAX,
 };
 use crate::seal::Seal;
 use crate::send::congestion::Congestion;
 use crate::send::frame_buffer::Frame;
-use crate::send::pacer::PACING_RATE_QUICK;
+use crate::send::pacer::{PACING_RATE_QUICK, Rate};
 use crate::send::packetizer::{Cut, Mark};
 use crate::send::redundancy::{rows_for_bursts, rows_max};
 use crate::send::state::ViewerState;
@@ -71,6 +72,7 @@ struct Load {
     rows: u16,
     /// It is sent again, ahead of what is new, which it should not hold up.
     repairs: bool,
+    key: bool,
 }
 
 impl Burst {
@@ -182,7 +184,7 @@ impl<S: Seal> Viewer<S> {
         self.credit.spend(now, burst.len as u64);
         self.traffic.repair_bytes += burst.len as u64;
         self.traffic.repair_packets += u64::from(burst.symbols);
-        let load = Load { frame_len: frame.len(), fragments: cut.count, rows: 0, repairs: true };
+        let load = Load { frame_len: frame.len(), fragments: cut.count, rows: 0, repairs: true, key: false };
         self.finish(now, stream, load, &burst)
     }
 
@@ -220,7 +222,7 @@ impl<S: Seal> Viewer<S> {
         }
         let packets = burst.packets?;
         let (finished, key, long_term) = (queued.is_sent(cut), queued.frame.key, queued.frame.place.long_term);
-        let load = Load { frame_len: queued.frame.len(), fragments: cut.count, rows: queued.rows, repairs: false };
+        let load = Load { frame_len: queued.frame.len(), fragments: cut.count, rows: queued.rows, repairs: false, key };
         self.repairs.left(now, id, None, packets, burst.symbols);
         self.traffic.parity_bytes += parity_bytes;
         self.traffic.parity_packets += parity_packets;
@@ -311,7 +313,12 @@ impl<S: Seal> Viewer<S> {
         let rate = self.pacer.rate(load.frame_len, stream.source_rate(), stream.frame_interval());
         let rate = rate.times(load.fragments + load.rows, load.fragments);
         let rate = self.wishes.limit(if load.repairs { rate.max(PACING_RATE_QUICK) } else { rate });
-        let rate = self.congestion.pacing().map_or(rate, |limit| rate.min(limit));
+        let limit = self.congestion.pacing().map(|limit| {
+            // A picture that takes longer than a repair may is no use: a path that cannot carry one in time is tried again.
+            let tried = load.key && !self.congestion.is_delay_rising();
+            if tried { limit.max(Rate::over(load.frame_len, REPAIR_PERIOD_MAX * 3 / 4)) } else { limit }
+        });
+        let rate = limit.map_or(rate, |limit| rate.min(limit));
         self.congestion.sent(now, burst.len);
         self.pacer.sent(now, burst.len, rate);
         let segment_size = burst.segment_size.filter(|size| *size < burst.len);
