@@ -7,6 +7,7 @@ use core::cmp::Reverse;
 use core::time::Duration;
 use std::collections::BinaryHeap;
 
+use nalcast_core::send::redundancy::rows_max;
 use nalcast_core::{Rng, Timestamp};
 
 use super::reference::{DETECTION, Kind, ROUNDS_MAX, Reference};
@@ -20,8 +21,6 @@ const REQUEST_PERIOD: Duration = Duration::from_millis(10);
 const TRY_FRAMES: u64 = 10_000;
 /// Frames on which the best one is measured anew, lest it be the luckiest.
 const PROOF_FRAMES: u64 = 400_000;
-/// Rows that are sent ahead of any loss, at most.
-const FIRST_MAX: u32 = 10;
 /// Rows beyond what is missing that go with the last repair, at most.
 const BOOST_MAX: u32 = 6;
 
@@ -36,12 +35,13 @@ struct Policy {
     spread: Duration,
 }
 
-/// The best fixed policy for the path and the budget of `row`.
+/// The best fixed policy for the path and the budget of `row`, under the cap on parity that the product has.
 pub(super) fn best(row: &Row) -> Reference {
     let spreads = [0, 5, 15, 33].map(Duration::from_millis);
     let spreads = spreads.into_iter().filter(|spread| *spread < row.spare);
     let policies = spreads.flat_map(|spread| {
-        (0..=FIRST_MAX).flat_map(move |first| (0..=BOOST_MAX).map(move |boost| Policy { first, boost, spread }))
+        (0..=u32::from(rows_max(row.fragments)))
+            .flat_map(move |first| (0..=BOOST_MAX).map(move |boost| Policy { first, boost, spread }))
     });
     // Without parity there is nothing to spread.
     let policies = policies.filter(|policy| policy.first > 0 || policy.spread.is_zero());

@@ -3,7 +3,8 @@
 use core::time::Duration;
 
 use super::Viewer;
-use super::repairs::{Pending, rounds_left};
+use super::late_rows::delay_within;
+use super::repairs::{Pending, Seen, rounds_left};
 use super::way_back::WayBack;
 use crate::fec::Layout;
 use crate::limits::{
@@ -43,6 +44,8 @@ const TAIL_FRAGMENTS_MAX: u16 = 2;
 const TAIL_PAUSE_MAX: Duration = Duration::from_millis(100);
 const TAIL_QUICK_PERIOD: Duration = Duration::from_secs(2);
 const TAIL_SLOW_PAUSE: Duration = Duration::from_secs(1);
+/// Bursts of this share of a frame's fragments, in hundredths, take whole frames.
+const WHOLE_BURST_SHARE: u32 = 40;
 /// A path that was too slow, and not full for so long, is tried again.
 const RETRY_PERIOD: Duration = Duration::from_secs(5);
 /// The way back may fail alone: while nothing is heard, the rate is lowered no faster than in steps of this length.
@@ -57,28 +60,28 @@ const MISS_PPM_KEY: u32 = 500;
 const BURST_HUNDREDTHS_ALONE: u32 = 150;
 
 /// A burst of one frame's packets being written.
-struct Burst {
-    len: usize,
+pub(super) struct Burst {
+    pub(super) len: usize,
     segment_size: Option<usize>,
-    packets: Option<(u64, u64)>,
-    symbols: u16,
+    pub(super) packets: Option<(u64, u64)>,
+    pub(super) symbols: u16,
 }
 
 /// A frame as the pacer sees it: rows go along within the time that is the frame's.
 #[derive(Clone, Copy)]
-struct Load {
-    frame_len: usize,
-    fragments: u16,
-    rows: u16,
+pub(super) struct Load {
+    pub(super) frame_len: usize,
+    pub(super) fragments: u16,
+    pub(super) rows: u16,
     /// It is sent again, ahead of what is new, which it should not hold up.
-    repairs: bool,
-    key: bool,
+    pub(super) repairs: bool,
+    pub(super) key: bool,
 }
 
 impl Burst {
-    const EMPTY: Self = Self { len: 0, segment_size: None, packets: None, symbols: 0 };
+    pub(super) const EMPTY: Self = Self { len: 0, segment_size: None, packets: None, symbols: 0 };
 
-    fn add(&mut self, number: u64, len: usize) {
+    pub(super) fn add(&mut self, number: u64, len: usize) {
         self.len += len;
         self.segment_size.get_or_insert(len);
         self.packets = Some((self.packets.map_or(number, |(first, _)| first), number));
@@ -90,7 +93,7 @@ impl<S: Seal> Viewer<S> {
     pub(super) fn media_due(&self) -> Option<Timestamp> {
         let media = (!self.queue.is_empty()).then_some(Timestamp::ZERO);
         let repair = self.repairs.is_pending().then(|| self.credit.due(DATAGRAM_BYTES_MAX as u64));
-        let due = [media, repair].into_iter().flatten().min()?;
+        let due = [media, repair, self.late.due()].into_iter().flatten().min()?;
         (self.state == ViewerState::Live).then_some(due.max(self.pacer.next()))
     }
 
@@ -137,6 +140,10 @@ impl<S: Seal> Viewer<S> {
         }
         let at = self.tails.iter().position(|tail| tail.next <= now)?;
         let id = self.tails.get(at)?.id;
+        if self.plan_lost_frame(now, stream, id) {
+            self.tails.remove(at);
+            return self.poll_repair(now, stream, buf);
+        }
         let known = stream.buffer.get(id).zip(self.repairs.sent(id).map(|sent| sent.blocks()));
         // Of all but the newest once: when nothing is heard at all, it is not for one frame's loss.
         if at + 1 < self.tails.len() || known.is_none() {
@@ -150,6 +157,35 @@ impl<S: Seal> Viewer<S> {
         let block = u8::try_from(self.sent.newest() % u64::from(blocks)).unwrap_or_default();
         let pending = Pending { id, key: frame.key, block, symbols: 1, until: now };
         self.write_rows(now, stream, frame, pending, buf)
+    }
+
+    /// On a path whose bursts take whole frames, one of which nothing was acknowledged is sent again while that is in
+    /// time: the viewer would ask for it only when it hears of it.
+    fn plan_lost_frame(&mut self, now: Timestamp, stream: &Stream, id: u64) -> bool {
+        let burst = self.sent.loss().burst_hundredths();
+        let rtt = self.sent.rtt().smallest_or_initial();
+        let budget = self.wishes.budget().unwrap_or(BUDGET_USUAL);
+        let Some(until) = stream.captured_at(id).map(|at| (at + budget).saturating_sub(rtt / 2)) else { return false };
+        let Some(count) = self.repairs.sent(id).map(|sent| sent.cut.count) else { return false };
+        if burst < u32::from(count) * WHOLE_BURST_SHARE || now >= until || self.congestion.is_delay_rising() {
+            return false;
+        }
+        let layout = Layout::new(count);
+        let seen = Seen { largest: self.sent.largest_acked(), sent_after: now };
+        for block in 0..layout.blocks() {
+            let missing = layout.size_of(block);
+            let extra = self.extra_rows(true, 0, missing, count);
+            self.repairs.plan(id, block, missing, extra, seen, until);
+        }
+        true
+    }
+
+    /// How soon a frame of `count` fragments is missed of which nothing was acknowledged.
+    fn tail_pause(&self, count: u16) -> Duration {
+        let timeout = self.sent.rtt().timeout();
+        let is_small = count <= TAIL_FRAGMENTS_MAX;
+        let may_be_lost = self.sent.loss().burst_hundredths() >= u32::from(count) * WHOLE_BURST_SHARE;
+        if is_small || may_be_lost { timeout } else { timeout.max(TAIL_PAUSE_MAX) }
     }
 
     fn write_rows(
@@ -245,8 +281,10 @@ impl<S: Seal> Viewer<S> {
             return Some(cut);
         }
         let (id, key, len) = (queued.frame.id, queued.frame.key, queued.frame.len());
-        // Who gets a key frame now and then shows no more than that its path carries those: it is tried with everything.
-        if key && self.is_behind && now >= self.full_at + RETRY_PERIOD {
+        let long_term = queued.frame.place.long_term;
+        let leads_back = key || long_term.is_some_and(|reference| self.held.contains(reference));
+        // Who gets a way back now and then shows no more than that its path carries those: it is tried with everything.
+        if leads_back && self.is_behind && now >= self.full_at + RETRY_PERIOD {
             self.is_behind = false;
             self.congestion = Congestion::new(now);
         }
@@ -256,8 +294,10 @@ impl<S: Seal> Viewer<S> {
             self.congestion.silent(now.saturating_since(self.last_heard), timeout);
         }
         self.credit.follow(now, stream.source_rate(), self.congestion.is_delay_rising());
-        let rows = self.parity_rows(now, stream, id, key, len, cut);
-        self.queue.front_mut()?.rows = rows;
+        let (rows, delay) = self.parity_rows(now, stream, id, key, len, cut);
+        let at_once = if delay.is_zero() { rows } else { 0 };
+        self.queue.front_mut()?.rows = at_once;
+        self.late.add(id, rows - at_once, now + delay);
         self.repairs.begin(id, key, len, cut);
         if let Some(sent) = self.repairs.sent(id) {
             sent.rows = rows;
@@ -265,8 +305,16 @@ impl<S: Seal> Viewer<S> {
         Some(cut)
     }
 
-    /// How many rows go along with a frame that begins to leave now.
-    fn parity_rows(&self, now: Timestamp, stream: &Stream, id: u64, key: bool, len: usize, cut: Cut) -> u16 {
+    /// How many rows are sent ahead of any loss of a frame that begins to leave now, and how much later than it.
+    fn parity_rows(
+        &self,
+        now: Timestamp,
+        stream: &Stream,
+        id: u64,
+        key: bool,
+        len: usize,
+        cut: Cut,
+    ) -> (u16, Duration) {
         let rtt = self.sent.rtt().smallest_or_initial();
         let budget = self.wishes.budget().unwrap_or(BUDGET_USUAL);
         let age = stream.captured_at(id).map_or(Duration::ZERO, |captured| now.saturating_since(captured));
@@ -275,20 +323,26 @@ impl<S: Seal> Viewer<S> {
         let one_way = rtt / 2;
         // A queue that builds up is no reason to send more, be it in the path or here.
         if self.congestion.is_delay_rising() || age > stream.patience().age_max / 2 {
-            return 0;
+            return (0, Duration::ZERO);
         }
         // Until the first frame is there nothing is known of the path, and everything depends on it.
         let rounds = if self.last_decoded.is_some() { rounds_left(left, one_way, rtt) } else { 0 };
         let blocks = u16::from(Layout::new(cut.count).blocks());
         let size = cut.count.div_ceil(blocks);
-        let alone = self.extra_rows(false, rounds, size, cut.count);
         let (loss, burst) = (self.sent.loss().ppm(), self.sent.loss().burst_hundredths());
+        // With one more round to come, what a short burst takes of it counts, too.
+        let short = burst > BURST_HUNDREDTHS_ALONE && burst < u32::from(size) * WHOLE_BURST_SHARE;
+        let alone = self.extra_rows(rounds == 1 && short, rounds, size, cut.count);
+        let delay = delay_within(left.saturating_sub(one_way));
         // Rows that leave with the frame are no help against bursts that take most of it.
-        let in_bursts = rounds == 0 && burst > BURST_HUNDREDTHS_ALONE && burst < u32::from(size) * 50;
+        let share = if delay.is_zero() { 50 } else { 75 };
+        let can_help = burst < u32::from(size) * share;
+        let in_bursts = rounds == 0 && burst > BURST_HUNDREDTHS_ALONE && can_help;
         let target = if key { MISS_PPM_KEY } else { MISS_PPM };
         let rows = if in_bursts { alone.max(rows_for_bursts(size, loss, burst, target)) } else { alone };
         let floor = u16::from(key && rounds == 0);
-        rows.min(rows_max(size)).max(floor) * blocks
+        let delay = if in_bursts { delay } else { Duration::ZERO };
+        (rows.min(rows_max(size)).max(floor) * blocks, delay)
     }
 
     fn finish_frame(&mut self, now: Timestamp, id: u64, cut: Cut) {
@@ -296,8 +350,7 @@ impl<S: Seal> Viewer<S> {
         self.pacer.queue_holds(self.queue.bytes());
         self.frames_sent += 1;
         self.heartbeat_at = now + HEARTBEAT_PERIOD;
-        let timeout = self.sent.rtt().timeout();
-        let pause = if cut.count <= TAIL_FRAGMENTS_MAX { timeout } else { timeout.max(TAIL_PAUSE_MAX) };
+        let pause = self.tail_pause(cut.count);
         let packets = self.repairs.sent(id).and_then(|sent| sent.first_packets());
         let (first, last) = packets.map_or((0, 0), |(first, last, _)| (first, last));
         if self.tails.len() == TAILS_MAX {
@@ -306,7 +359,7 @@ impl<S: Seal> Viewer<S> {
         self.tails.push_back(Tail { id, first, last, since: now, next: now + pause, pause });
     }
 
-    fn finish(&mut self, now: Timestamp, stream: &Stream, load: Load, burst: &Burst) -> Option<Transmit> {
+    pub(super) fn finish(&mut self, now: Timestamp, stream: &Stream, load: Load, burst: &Burst) -> Option<Transmit> {
         if burst.len == 0 {
             return None;
         }

@@ -2,6 +2,7 @@
 
 mod credit;
 mod feedback;
+mod late_rows;
 mod media;
 mod mtu;
 mod repairs;
@@ -14,6 +15,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use credit::RepairCredit;
+use late_rows::LateRows;
 use media::{TAILS_MAX, Tail};
 use mtu::Mtu;
 use repairs::Repairs;
@@ -97,6 +99,7 @@ pub(super) struct Viewer<S> {
     pub(super) traffic: Traffic,
     queue: Queue,
     repairs: Repairs,
+    late: LateRows,
     credit: RepairCredit,
     congestion: Congestion,
     /// When its path was last seen to be full.
@@ -154,6 +157,7 @@ impl<S: Seal> Viewer<S> {
             traffic: Traffic::default(),
             queue: Queue::default(),
             repairs: Repairs::new(),
+            late: LateRows::new(),
             credit: RepairCredit::new(now),
             congestion: Congestion::new(now),
             full_at: now,
@@ -221,6 +225,7 @@ impl<S: Seal> Viewer<S> {
         match queue.offer(now, frame, stream.patience(), way_back, withheld) {
             Offered::Queued => {}
             Offered::Refused => {
+                self.is_behind = true;
                 self.withhold(frame);
                 return false;
             }
@@ -259,6 +264,7 @@ impl<S: Seal> Viewer<S> {
         let Self { queue, skips, .. } = self;
         queue.clear(|id| skips.add(now, id, id));
         self.repairs.clear();
+        self.late.clear();
         self.tails.clear();
         self.needs_remedy = true;
     }
@@ -268,6 +274,7 @@ impl<S: Seal> Viewer<S> {
         self.step(ViewerInput::Close);
         self.queue.clear(|_| ());
         self.repairs.clear();
+        self.late.clear();
         self.tails.clear();
         self.closing = Some(Closing { code, tries: 0, next: now });
     }

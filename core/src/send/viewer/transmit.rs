@@ -43,6 +43,7 @@ impl<S: Seal> Viewer<S> {
             .poll_control(now, stream, buf)
             .or_else(|| self.poll_challenge(now, buf))
             .or_else(|| self.poll_repair(now, stream, buf))
+            .or_else(|| self.poll_late(now, stream, buf))
             .or_else(|| self.poll_media(now, stream, buf))
             .or_else(|| self.poll_tail(now, stream, buf))
             .or_else(|| self.poll_probe(now, buf))?;

@@ -1,0 +1,153 @@
+//! Rows that leave some time after their frame, so that a burst of losses does not take them with it.
+
+use alloc::collections::VecDeque;
+use core::time::Duration;
+
+use super::Viewer;
+use super::media::{Burst, Load};
+use crate::limits::BURST_DATAGRAMS_MAX;
+use crate::seal::Seal;
+use crate::send::packetizer::Mark;
+use crate::send::state::ViewerState;
+use crate::send::stream::Stream;
+use crate::time::Timestamp;
+use crate::transmit::Transmit;
+
+/// Frames whose rows wait: at 120 frames a second those of a tenth of a second.
+const LATE_FRAMES_MAX: usize = 12;
+/// What is left of the budget when they arrive: a path that is a little slower than ever must not make them useless.
+const MARGIN: Duration = Duration::from_millis(8);
+/// A frame later is as good as any time later: the packets in between are as many as a burst takes.
+const DELAY_MAX: Duration = Duration::from_millis(33);
+/// A shorter delay is not worth it.
+const DELAY_MIN: Duration = Duration::from_millis(4);
+
+#[derive(Clone, Copy, Debug)]
+struct Late {
+    id: u64,
+    rows: u16,
+    due: Timestamp,
+}
+
+/// The rows that wait, oldest first.
+#[derive(Debug)]
+pub(super) struct LateRows {
+    frames: VecDeque<Late>,
+}
+
+impl LateRows {
+    pub(super) fn new() -> Self {
+        Self { frames: VecDeque::with_capacity(LATE_FRAMES_MAX) }
+    }
+
+    pub(super) fn add(&mut self, id: u64, rows: u16, due: Timestamp) {
+        if rows > 0 && self.frames.len() < LATE_FRAMES_MAX {
+            self.frames.push_back(Late { id, rows, due });
+        }
+    }
+
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        self.frames.front().map(|late| late.due)
+    }
+
+    /// Rows of a frame that have not left; none if none wait.
+    pub(super) fn rows_of(&self, id: u64) -> Option<u16> {
+        self.frames.iter().find(|late| late.id == id).map(|late| late.rows)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.frames.clear();
+    }
+
+    fn next(&mut self, now: Timestamp) -> Option<(u64, u16)> {
+        self.frames.front().filter(|late| late.due <= now).map(|late| (late.id, late.rows))
+    }
+
+    fn left(&mut self, rows: u16) {
+        if let Some(late) = self.frames.front_mut() {
+            late.rows -= rows.min(late.rows);
+        }
+        self.frames.pop_front_if(|late| late.rows == 0);
+    }
+}
+
+/// How long rows should wait that have `spare` time left until they are useless.
+pub(super) fn delay_within(spare: Duration) -> Duration {
+    let delay = spare.saturating_sub(MARGIN).min(DELAY_MAX);
+    if delay < DELAY_MIN { Duration::ZERO } else { delay }
+}
+
+impl<S: Seal> Viewer<S> {
+    /// Rows whose time has come, unless everything of their frame has arrived.
+    pub(super) fn poll_late(&mut self, now: Timestamp, stream: &Stream, buf: &mut [u8]) -> Option<Transmit> {
+        if now < self.pacer.next() || self.state != ViewerState::Live {
+            return None;
+        }
+        loop {
+            let (id, rows) = self.late.next(now)?;
+            let Self { repairs, channel, sent, .. } = self;
+            let Some((record, frame)) = repairs.sent(id).zip(stream.buffer.get(id)) else {
+                self.late.left(rows);
+                continue;
+            };
+            let (first, last) = record.first_packets().map_or((0, 0), |(first, last, _)| (first, last));
+            let cut = record.cut;
+            if sent.received_among(first, last) >= u64::from(cut.count) {
+                self.late.left(rows);
+                continue;
+            }
+            let mut burst = Burst::EMPTY;
+            let wanted = usize::from(rows).min(BURST_DATAGRAMS_MAX);
+            while usize::from(burst.symbols) < wanted {
+                let row = record.take_next_row();
+                let mark = Mark { end: burst.symbols + 1 == rows, repair: false };
+                let room = buf.get_mut(burst.len..).unwrap_or_default();
+                let Some((number, len)) = channel.seal(None, room, |w| cut.write_row(frame, row, mark, w)) else {
+                    break;
+                };
+                sent.record(now, number, len);
+                burst.add(number, len);
+            }
+            let packets = burst.packets?;
+            self.repairs.left(now, id, None, packets, burst.symbols);
+            self.late.left(burst.symbols);
+            self.traffic.parity_bytes += burst.len as u64;
+            self.traffic.parity_packets += u64::from(burst.symbols);
+            self.credit.spend_on_parity(now, burst.len as u64);
+            let load = Load { frame_len: frame.len(), fragments: cut.count, rows: 0, repairs: true, key: false };
+            return self.finish(now, stream, load, &burst);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_wait_their_turn_and_are_bounded() {
+        let ms = Timestamp::from_millis;
+        let mut late = LateRows::new();
+        (1..100).for_each(|id| late.add(id, 2, ms(30 + id)));
+        late.add(200, 0, ms(0));
+        assert_eq!(
+            (late.frames.len(), late.due(), late.rows_of(1), late.rows_of(50)),
+            (12, Some(ms(31)), Some(2), None)
+        );
+        assert_eq!((late.next(ms(30)), late.next(ms(31))), (None, Some((1, 2))));
+        late.left(1);
+        assert_eq!(late.next(ms(31)), Some((1, 1)));
+        late.left(1);
+        assert_eq!(late.due(), Some(ms(32)));
+        late.clear();
+        assert_eq!(late.due(), None);
+    }
+
+    #[test]
+    fn the_delay_leaves_time_to_arrive() {
+        let ms = Duration::from_millis;
+        for (spare, delay) in [(0, 0), (11, 0), (12, 4), (30, 22), (41, 33), (500, 33)] {
+            assert_eq!(delay_within(ms(spare)), ms(delay), "{spare} ms");
+        }
+    }
+}
