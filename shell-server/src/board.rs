@@ -27,6 +27,7 @@ pub struct StatusBoard {
     frame_bytes: Rate,
     viewers: BTreeMap<ViewerId, ViewerRates>,
     left: ViewersLeft,
+    bitrate_wanted: Option<u64>,
 }
 
 impl StatusBoard {
@@ -44,13 +45,25 @@ impl StatusBoard {
             frame_bytes: Rate::default(),
             viewers: BTreeMap::new(),
             left: ViewersLeft::default(),
+            bitrate_wanted: None,
         };
         (board, receiver)
     }
 
-    /// Counts who leaves.
+    /// Counts who leaves, and keeps what the encoder is asked for.
     pub const fn note(&mut self, event: &ServerEvent) {
-        let ServerEvent::ViewerLeft { reason, .. } = event else { return };
+        match event {
+            ServerEvent::ViewerLeft { reason, .. } => self.count_leaving(*reason),
+            ServerEvent::BitrateWanted(bits_per_second) => self.bitrate_wanted = *bits_per_second,
+            ServerEvent::ViewerJoined { .. }
+            | ServerEvent::ViewerMoved { .. }
+            | ServerEvent::PairingCode(_)
+            | ServerEvent::KeyFrameWanted
+            | ServerEvent::Finished => {}
+        }
+    }
+
+    const fn count_leaving(&mut self, reason: LeaveReason) {
         let count = match reason {
             LeaveReason::Left => &mut self.left.said_so,
             LeaveReason::Expired => &mut self.left.silent,
@@ -69,7 +82,11 @@ impl StatusBoard {
         let viewers = viewers.collect();
         let size = server.picture_size().map(|(width, height)| (width.into(), height.into()));
         let (width, height) = size.unwrap_or((self.source.width, self.source.height));
-        let totals = self.totals(&server.stats());
+        let totals = Totals {
+            traffic: server.traffic(),
+            datagrams_judged: server.packets_judged(),
+            ..self.totals(&server.stats())
+        };
         self.snapshots.send_replace(Arc::new(StatusSnapshot {
             source: self.source.name.clone(),
             is_open: self.is_open,
@@ -79,6 +96,7 @@ impl StatusBoard {
             captured_per_second: self.source.live.then(|| self.captured.per_second(now, totals.pictures_captured)),
             frames_per_second: self.frames.per_second(now, totals.frames),
             bits_per_second: self.frame_bytes.bits_per_second(now, totals.frame_bytes),
+            bits_per_second_wanted: self.bitrate_wanted,
             uptime: now - Timestamp::ZERO,
             viewers,
             totals,
@@ -112,6 +130,7 @@ impl StatusBoard {
             handshakes_refused: stats.handshakes_refused,
             handshakes_limited: stats.handshakes_limited,
             viewers_moved: stats.viewers_moved,
+            ..Totals::default()
         }
     }
 }
@@ -159,6 +178,8 @@ impl ViewerRates {
             queue_bytes: viewer.queue_bytes as u64,
             bytes_sent: viewer.bytes_sent,
             datagrams_sent: viewer.packets_sent,
+            traffic: viewer.traffic,
+            datagrams_judged: viewer.packets_judged,
         }
     }
 }
