@@ -7,6 +7,7 @@ mod plain;
 mod world;
 
 mod admission;
+mod hostile;
 mod isolation;
 mod joining;
 mod keys;
