@@ -82,11 +82,8 @@ fn allocations(count: u16, rows: u16, way: Way) -> BTreeMap<u64, usize> {
 /// The frame's buffer and what shares it with the shell, the bits of what is there, the state of its blocks.
 const PER_FRAME: u64 = 4;
 
-fn in_order(_: &mut Vec<Vec<u8>>) {}
-
-fn reordered(datagrams: &mut Vec<Vec<u8>>) {
-    datagrams.chunks_mut(6).for_each(<[_]>::reverse);
-}
+const IN_ORDER: Way = |_| ();
+const REORDERED: Way = |datagrams| datagrams.chunks_mut(6).for_each(<[_]>::reverse);
 
 fn lose<const N: usize>(datagrams: &mut Vec<Vec<u8>>) {
     datagrams.drain(5..5 + N);
@@ -95,12 +92,12 @@ fn lose<const N: usize>(datagrams: &mut Vec<Vec<u8>>) {
 #[test]
 fn a_frame_costs_the_same_however_many_packets_it_has() {
     for count in [1, 10, 20, 64, 100, 130] {
-        for (rows, way) in [(0, in_order as Way), (0, reordered), (3, in_order)] {
+        for (rows, way) in [(0, IN_ORDER), (0, REORDERED), (3, IN_ORDER)] {
             assert_eq!(allocations(count, rows, way), BTreeMap::from([(PER_FRAME, FRAMES)]), "{count} and {rows} rows");
         }
     }
     // The last fragment, if it comes first, is kept aside until another one tells where it belongs.
-    assert_eq!(allocations(2, 0, reordered), BTreeMap::from([(PER_FRAME + 1, FRAMES)]));
+    assert_eq!(allocations(2, 0, REORDERED), BTreeMap::from([(PER_FRAME + 1, FRAMES)]));
 }
 
 #[test]
@@ -122,7 +119,7 @@ fn rows_that_are_kept_until_they_suffice_cost_no_allocation_each() {
 fn what_is_lost_and_asked_for_costs_nothing_more() {
     // Each third frame never becomes whole, and nothing behind the first of them can be shown.
     fn some(datagrams: &mut Vec<Vec<u8>>) {
-        if datagrams[0][2] % 3 == 0 {
+        if datagrams[0][2].is_multiple_of(3) {
             datagrams.truncate(12);
         }
     }
