@@ -81,10 +81,10 @@ fn report(malice: Malice, turn: u64, newest: u64, rng: &mut Rng) -> Vec<u8> {
         Need { frame, block: any(rng) as u8, missing: any(rng) as u8, slack: any(rng) as u8 }.to_bytes()
     };
     let needs: Vec<_> = (0..if is(Malice::Needs) { NEED_MAX } else { 0 }).map(|_| need(rng)).collect();
-    let kind = if turn % 2 == 0 { RecoverKind::Key } else { RecoverKind::Reference };
+    let kind = if turn.is_multiple_of(2) { RecoverKind::Key } else { RecoverKind::Reference };
     let lies = is(Malice::Contradictions);
     // Half of them below what was sent, where they hit; the others anywhere.
-    let largest = if turn % 2 == 0 { rng.below(5_000) as u32 } else { any(rng) as u32 };
+    let largest = if turn.is_multiple_of(2) { rng.below(5_000) as u32 } else { any(rng) as u32 };
     let feedback = Feedback {
         config_epoch: if lies { any(rng) as u8 } else { 0 },
         largest: if is(Malice::Acks) { largest } else { 1 },
