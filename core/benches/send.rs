@@ -7,6 +7,7 @@ use std::time::Instant;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use nalcast_core::limits::{BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX};
 use nalcast_core::send::Server;
+use nalcast_core::wire::sealed::PACKET_NUMBER_BITS;
 use nalcast_core::{Timestamp, Transmit};
 
 #[path = "../tests/crafted/mod.rs"]
@@ -19,6 +20,7 @@ use oracle::{Kind, unit};
 const FRAME_BYTES: usize = 23_000;
 const FRAME_PERIOD: Duration = Duration::from_micros(33_333);
 const PACKETS_PER_REPORT: u32 = 10;
+const WARM_UP_PACKETS: u64 = 5_000;
 
 struct Peer {
     reports: Reports,
@@ -103,11 +105,19 @@ fn send(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("server_with_reports");
     group.throughput(Throughput::Elements(1));
     for viewers in [1, 8] {
-        let mut sharing = Sharing::new(viewers);
-        sharing.share(5_000);
-        group.bench_function(format!("{viewers}_viewers"), |bencher| bencher.iter_custom(|count| sharing.share(count)));
-        let stats = sharing.server.stats();
-        assert_eq!(stats.datagrams_dropped, 0, "the reports are not heard");
+        group.bench_function(format!("{viewers}_viewers"), |bencher| {
+            bencher.iter_custom(|count| {
+                let mut sharing = Sharing::new(viewers);
+                sharing.share(WARM_UP_PACKETS);
+                let spent = sharing.share(count);
+                assert_eq!(sharing.server.stats().datagrams_dropped, 0, "the reports are not heard");
+                // Beyond that their numbers cannot be told from their low bits alone.
+                assert!(sharing.packets / u64::from(viewers) < 1 << PACKET_NUMBER_BITS);
+                let (judged, lost) = sharing.server.packets_judged();
+                assert!(judged * 2 > sharing.packets && lost == 0, "{lost} of {judged} are lost");
+                spent
+            });
+        });
     }
     group.finish();
 }
