@@ -231,7 +231,12 @@ impl Rate {
 
 #[cfg(test)]
 mod tests {
+    use nalcast_core::handshake::{Noise, SharedKey};
+    use nalcast_core::seal::Aead;
+    use nalcast_core::send::ServerConfig;
+
     use super::*;
+    use crate::source::{self, SourceConfig, SourceKind};
 
     #[test]
     fn rates_are_of_whole_periods() {
@@ -276,6 +281,30 @@ mod tests {
         assert_eq!(figures(61_000, begun), (1_000_000, 30.0, Some(0.0)), "the first report is no progress");
         let later = ViewerInfo { last_decoded: Some(3_025), ..begun };
         assert_eq!(figures(62_000, later), (0, 0.0, Some(25.0)));
+    }
+
+    #[test]
+    fn the_bit_rate_asked_for_is_the_last_one() {
+        let config = SourceConfig {
+            kind: SourceKind::File(concat!(env!("CARGO_MANIFEST_DIR"), "/../core/tests/fixtures/plain.h264").into()),
+            region: None,
+            fps: 30,
+            bitrate_bps: 0,
+            repeat: false,
+            wait_for_start: true,
+        };
+        let source = source::open(&config).unwrap();
+        let (codec, now) = (source.info.codec, Timestamp::from_millis(1));
+        let config = ServerConfig { codec, fps: 30, answers_key_requests: false, viewers_max: 1, pairing: false };
+        let noise = Noise::with_key(SharedKey::new([7; 32]), Aead::Aes128Gcm);
+        let server = Server::new(config, noise, [1; 32], now);
+        let (mut board, snapshots) = StatusBoard::new(true, source.info.clone(), source.control.clone());
+        for wanted in [Some(700_000), Some(800_000), None] {
+            board.note(&ServerEvent::BitrateWanted(wanted));
+            board.note(&ServerEvent::KeyFrameWanted);
+            board.update(now, &server);
+            assert_eq!(snapshots.borrow().bits_per_second_wanted, wanted);
+        }
     }
 
     #[test]
