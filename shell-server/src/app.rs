@@ -241,6 +241,10 @@ impl ServerHooks for Hooks {
         self.control.request_key_frame();
     }
 
+    fn limit_bitrate(&mut self, bits_per_second: Option<u64>) {
+        self.control.limit_bitrate(bits_per_second);
+    }
+
     fn handing_over(&mut self, index: u64) {
         if let Some(log) = &mut self.frame_log {
             log.write(index, monotonic_ns());

@@ -27,6 +27,7 @@ pub struct StatusBoard {
     frame_bytes: Rate,
     viewers: BTreeMap<ViewerId, ViewerRates>,
     left: ViewersLeft,
+    bitrate_wanted: Option<u64>,
 }
 
 impl StatusBoard {
@@ -44,13 +45,27 @@ impl StatusBoard {
             frame_bytes: Rate::default(),
             viewers: BTreeMap::new(),
             left: ViewersLeft::default(),
+            bitrate_wanted: None,
         };
         (board, receiver)
     }
 
-    /// Counts who leaves.
+    /// Counts who leaves, and keeps what the encoder is asked for.
     pub const fn note(&mut self, event: &ServerEvent) {
-        let ServerEvent::ViewerLeft { reason, .. } = event else { return };
+        match event {
+            ServerEvent::ViewerLeft { reason, .. } => self.count_leaving(*reason),
+            ServerEvent::BitrateWanted(bits_per_second) => self.bitrate_wanted = *bits_per_second,
+            ServerEvent::ViewerJoined { .. }
+            | ServerEvent::ViewerMoved { .. }
+            | ServerEvent::PairingCode(_)
+            | ServerEvent::KeyFrameWanted
+            | ServerEvent::ReferenceWanted { .. }
+            | ServerEvent::ReferenceShared { .. }
+            | ServerEvent::Finished => {}
+        }
+    }
+
+    const fn count_leaving(&mut self, reason: LeaveReason) {
         let count = match reason {
             LeaveReason::Left => &mut self.left.said_so,
             LeaveReason::Expired => &mut self.left.silent,
@@ -69,7 +84,11 @@ impl StatusBoard {
         let viewers = viewers.collect();
         let size = server.picture_size().map(|(width, height)| (width.into(), height.into()));
         let (width, height) = size.unwrap_or((self.source.width, self.source.height));
-        let totals = self.totals(&server.stats());
+        let totals = Totals {
+            traffic: server.traffic(),
+            datagrams_judged: server.packets_judged(),
+            ..self.totals(&server.stats())
+        };
         self.snapshots.send_replace(Arc::new(StatusSnapshot {
             source: self.source.name.clone(),
             is_open: self.is_open,
@@ -79,6 +98,7 @@ impl StatusBoard {
             captured_per_second: self.source.live.then(|| self.captured.per_second(now, totals.pictures_captured)),
             frames_per_second: self.frames.per_second(now, totals.frames),
             bits_per_second: self.frame_bytes.bits_per_second(now, totals.frame_bytes),
+            bits_per_second_wanted: self.bitrate_wanted,
             uptime: now - Timestamp::ZERO,
             viewers,
             totals,
@@ -112,6 +132,7 @@ impl StatusBoard {
             handshakes_refused: stats.handshakes_refused,
             handshakes_limited: stats.handshakes_limited,
             viewers_moved: stats.viewers_moved,
+            ..Totals::default()
         }
     }
 }
@@ -159,6 +180,8 @@ impl ViewerRates {
             queue_bytes: viewer.queue_bytes as u64,
             bytes_sent: viewer.bytes_sent,
             datagrams_sent: viewer.packets_sent,
+            traffic: viewer.traffic,
+            datagrams_judged: viewer.packets_judged,
         }
     }
 }
@@ -210,7 +233,12 @@ impl Rate {
 
 #[cfg(test)]
 mod tests {
+    use nalcast_core::handshake::{Noise, SharedKey};
+    use nalcast_core::seal::Aead;
+    use nalcast_core::send::{Recovery, ServerConfig};
+
     use super::*;
+    use crate::source::{self, SourceConfig, SourceKind};
 
     #[test]
     fn rates_are_of_whole_periods() {
@@ -255,6 +283,30 @@ mod tests {
         assert_eq!(figures(61_000, begun), (1_000_000, 30.0, Some(0.0)), "the first report is no progress");
         let later = ViewerInfo { last_decoded: Some(3_025), ..begun };
         assert_eq!(figures(62_000, later), (0, 0.0, Some(25.0)));
+    }
+
+    #[test]
+    fn the_bit_rate_asked_for_is_the_last_one() {
+        let config = SourceConfig {
+            kind: SourceKind::File(concat!(env!("CARGO_MANIFEST_DIR"), "/../core/tests/fixtures/plain.h264").into()),
+            region: None,
+            fps: 30,
+            bitrate_bps: 0,
+            repeat: false,
+            wait_for_start: true,
+        };
+        let source = source::open(&config).unwrap();
+        let (codec, now) = (source.info.codec, Timestamp::from_millis(1));
+        let config = ServerConfig { codec, fps: 30, recovery: Recovery::Nothing, viewers_max: 1, pairing: false };
+        let noise = Noise::with_key(SharedKey::new([7; 32]), Aead::Aes128Gcm);
+        let server = Server::new(config, noise, [1; 32], now);
+        let (mut board, snapshots) = StatusBoard::new(true, source.info.clone(), source.control.clone());
+        for wanted in [Some(700_000), Some(800_000), None] {
+            board.note(&ServerEvent::BitrateWanted(wanted));
+            board.note(&ServerEvent::KeyFrameWanted);
+            board.update(now, &server);
+            assert_eq!(snapshots.borrow().bits_per_second_wanted, wanted);
+        }
     }
 
     #[test]

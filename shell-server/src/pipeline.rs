@@ -180,6 +180,7 @@ fn encode_loop(mut encoder: impl Encoder, mailbox: &Mailbox, sender: &mpsc::Send
     let mut times = StageTimes::default();
     // A key frame that the rate control left out is still owed.
     let mut key_owed = false;
+    let mut limit = None;
     loop {
         let (picture, captured, force_key) = match (mailbox.wait_for_work(last.is_some()), &last) {
             (Work::Encode { shot, force_key }, _) => (shot.picture, shot.captured, force_key || key_owed),
@@ -188,7 +189,8 @@ fn encode_loop(mut encoder: impl Encoder, mailbox: &Mailbox, sender: &mpsc::Send
             (Work::RepeatAsKey | Work::Stop, _) => break,
         };
         let began = Instant::now();
-        let encoded = encoder.encode(&picture, force_key);
+        let limited = follow(&mut encoder, &mut limit, mailbox.bitrate_limit());
+        let encoded = limited.and_then(|()| encoder.encode(&picture, force_key));
         reservoir.add(began.elapsed());
         last = Some(picture);
         let event = match encoded {
@@ -212,4 +214,13 @@ fn encode_loop(mut encoder: impl Encoder, mailbox: &Mailbox, sender: &mpsc::Send
         }
     }
     StageTimes { encode: reservoir.summary(), ..times }
+}
+
+/// Tells the encoder about its limit if it is another one than before.
+fn follow(encoder: &mut impl Encoder, limit: &mut Option<u64>, wanted: Option<u64>) -> Result<(), EncodeError> {
+    if *limit == wanted {
+        return Ok(());
+    }
+    *limit = wanted;
+    encoder.limit_bitrate(wanted)
 }

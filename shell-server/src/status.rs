@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::sync::Arc;
 
+use nalcast_core::send::Traffic;
 use tokio::sync::watch;
 
 /// Where the newest snapshot is found. It is shared, so that the stream never waits while a page is made of it.
@@ -28,6 +29,8 @@ pub struct StatusSnapshot {
     pub frames_per_second: f64,
     /// Bits per second that came from the encoder or the file.
     pub bits_per_second: u64,
+    /// Bits per second that the source may make at most, as the paths carry no more; `None` without such a limit.
+    pub bits_per_second_wanted: Option<u64>,
     /// Time since the server started.
     pub uptime: Duration,
     /// Everybody who watches.
@@ -70,6 +73,10 @@ pub struct ViewerStatus {
     pub bytes_sent: u64,
     /// Datagrams sent to it.
     pub datagrams_sent: u64,
+    /// What they were for.
+    pub traffic: Traffic,
+    /// Datagrams whose fate is known, and how many of them were lost.
+    pub datagrams_judged: (u64, u64),
 }
 
 /// Counters since the start; they only grow.
@@ -111,6 +118,10 @@ pub struct Totals {
     pub handshakes_limited: u64,
     /// Viewers that went on from another address.
     pub viewers_moved: u64,
+    /// What the datagrams to viewers were for.
+    pub traffic: Traffic,
+    /// Datagrams to viewers whose fate is known, and how many of them were lost.
+    pub datagrams_judged: (u64, u64),
 }
 
 /// Received datagrams that were of no use, by the reason.

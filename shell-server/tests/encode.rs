@@ -110,6 +110,55 @@ fn bit_rate_is_kept() {
     assert!((50_000..1_500_000).contains(&bits_per_second), "{bits_per_second} bit/s, asked for 1000000");
 }
 
+/// Coarse noise, a part of it new in each picture: more than any bit rate here can show well, but no new scene, which
+/// the encoder would begin with a key frame.
+fn noise(index: u64) -> Picture {
+    let mut picture = Picture::new(CONFIG.width, CONFIG.height);
+    for (at, pixel) in (0..).zip(picture.bgra.chunks_exact_mut(4)) {
+        let (x, y) = (at % u64::from(CONFIG.width), at / u64::from(CONFIG.width));
+        let turn = if x < u64::from(CONFIG.width) / 4 { index } else { 0 };
+        let cell =
+            (x / 4 + 1000 * turn).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (y / 4).wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
+        let shade = (cell.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 56) as u8;
+        pixel[..3].fill(shade);
+    }
+    picture
+}
+
+/// Bytes of two seconds of moving pictures, none of them in a key frame.
+fn two_seconds(encoder: &mut OpenH264Encoder, from: u64) -> usize {
+    (from..from + 60)
+        .map(|index| {
+            let unit = encoder.encode(&noise(index), false).unwrap().unwrap();
+            assert_eq!(nal_unit_types(&unit), [1], "picture {index}");
+            unit.len()
+        })
+        .sum()
+}
+
+#[test]
+fn the_bit_rate_follows_its_limit_in_flight_without_a_key_frame() {
+    let mut encoder = OpenH264Encoder::new(CONFIG).unwrap();
+    encoder.encode(&noise(0), true).unwrap();
+    // More than it was opened for is no more; with less than the floor the quantiser is at its end.
+    let bytes_of = |bits_per_second: usize| bits_per_second * 2 / 8;
+    let table = [
+        (None, 2_000_000),
+        (Some(1_000_000), 1_000_000),
+        (Some(500_000), 500_000),
+        (Some(1), 450_000),
+        (None, 2_000_000),
+        (Some(500_000), 500_000),
+        (Some(u64::MAX), 2_000_000),
+        (Some(50_000_000), 2_000_000),
+    ];
+    for ((limit, bits_per_second), from) in table.into_iter().zip((1..).step_by(60)) {
+        encoder.limit_bitrate(limit).unwrap();
+        let (bytes, aim) = (two_seconds(&mut encoder, from), bytes_of(bits_per_second));
+        assert!((aim * 9 / 10..aim * 10 / 9).contains(&bytes), "{bytes} bytes with {limit:?}, not {aim}");
+    }
+}
+
 #[test]
 fn another_size_starts_another_stream() {
     let mut encoder = OpenH264Encoder::new(CONFIG).unwrap();

@@ -48,14 +48,15 @@ impl Drop for Script {
     }
 }
 
-/// Writes down what it was asked for, and with `shade` what the picture showed; leaves out the picture `skip`,
-/// fails at the picture `fail`.
+/// Writes down what it was asked for, with `shade` what the picture showed, and each limit it is told; leaves out the
+/// picture `skip`, fails at the picture `fail`.
 #[derive(Default)]
 struct Scribe {
     pictures: u64,
     shade: bool,
     skip: Option<u64>,
     fail: Option<u64>,
+    told: Option<Option<u64>>,
 }
 
 impl Encoder for Scribe {
@@ -69,8 +70,16 @@ impl Encoder for Scribe {
         if self.shade {
             unit += &format!(" {}", picture.bgra[0]);
         }
+        if let Some(limit) = self.told.take() {
+            unit += &format!(" limit {limit:?}");
+        }
         assert_eq!(picture.bgra.len(), 16 * 16 * 4);
         Ok((self.skip != Some(number)).then(|| Bytes::from(unit)))
+    }
+
+    fn limit_bitrate(&mut self, bits_per_second: Option<u64>) -> Result<(), EncodeError> {
+        self.told = Some(bits_per_second);
+        Ok(())
     }
 }
 
@@ -97,6 +106,26 @@ async fn a_still_picture_is_encoded_once_and_again_as_a_key_frame_on_request() {
     pipeline.mailbox.start();
     assert_eq!(next(&mut pipeline).await.as_deref(), Some("0 plain"));
     for expected in ["1 key", "2 key"] {
+        pipeline.mailbox.request_key_frame();
+        assert_eq!(next(&mut pipeline).await.as_deref(), Some(expected));
+    }
+    join(pipeline);
+}
+
+#[tokio::test]
+async fn the_encoder_is_told_a_limit_once_before_its_next_picture() {
+    let mut pipeline = spawn(240, || Ok(Script::new(1)), |_| Ok(Scribe::default())).unwrap();
+    pipeline.mailbox.limit_bitrate(Some(700_000));
+    pipeline.mailbox.start();
+    assert_eq!(next(&mut pipeline).await.as_deref(), Some("0 plain limit Some(700000)"));
+    let limits = [
+        (Some(700_000), "1 key"),
+        (Some(300_000), "2 key limit Some(300000)"),
+        (None, "3 key limit None"),
+        (None, "4 key"),
+    ];
+    for (limit, expected) in limits {
+        pipeline.mailbox.limit_bitrate(limit);
         pipeline.mailbox.request_key_frame();
         assert_eq!(next(&mut pipeline).await.as_deref(), Some(expected));
     }

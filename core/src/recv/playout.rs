@@ -61,27 +61,29 @@ impl ClockSync {
 #[derive(Debug)]
 pub(super) struct Budget {
     fixed: Option<Duration>,
-    delays: Vec<Duration>,
+    delays: [Duration; DELAYS_MAX],
+    /// How many of them are there yet.
+    len: usize,
     at: usize,
     usual: Option<Duration>,
 }
 
 impl Budget {
     pub(super) const fn new(fixed: Option<Duration>) -> Self {
-        Self { fixed, delays: Vec::new(), at: 0, usual: None }
+        Self { fixed, delays: [Duration::ZERO; DELAYS_MAX], len: 0, at: 0, usual: None }
     }
 
     /// Takes the time from capture to the first packet's arrival.
     pub(super) fn observe(&mut self, delay: Duration) {
-        if self.delays.len() < DELAYS_MAX {
-            self.delays.push(delay);
-        } else if let Some(oldest) = self.delays.get_mut(self.at) {
+        if let Some(oldest) = self.delays.get_mut(self.at) {
             *oldest = delay;
         }
+        self.len = (self.len + 1).min(DELAYS_MAX);
         self.at = (self.at + 1) % DELAYS_MAX;
         // A sort of 64 numbers now and then, not on each frame.
         if self.at.is_multiple_of(16) || self.usual.is_none() {
-            let mut sorted = self.delays.clone();
+            let mut delays = self.delays;
+            let sorted = delays.get_mut(..self.len).unwrap_or_default();
             sorted.sort_unstable();
             self.usual = sorted.get(sorted.len().saturating_sub(1) * 95 / 100).copied();
         }

@@ -28,6 +28,11 @@ impl Queued {
         *self.cut.get_or_insert_with(|| Cut::new(self.frame.len(), segment_max))
     }
 
+    /// How long it has waited.
+    pub(super) fn waited(&self, now: Timestamp) -> Duration {
+        now.saturating_since(self.since)
+    }
+
     /// Whether everything left.
     pub(super) const fn is_sent(&self, cut: Cut) -> bool {
         self.next >= cut.count + self.rows

@@ -12,7 +12,7 @@ use super::remedy::{Remedy, RemedyPolicy, Request};
 use super::state::{ViewerInput, ViewerState};
 use super::stream::{AccessUnitRefused, Stream};
 use super::target::Target;
-use super::viewer::{Viewer, ViewerId};
+use super::viewer::{Traffic, Viewer, ViewerId};
 use super::viewers::Viewers;
 use crate::handshake::Handshake;
 use crate::limits::{EVENTS_MAX, REPAIR_PERIOD_MAX, VIEWERS_MAX};
@@ -90,6 +90,18 @@ impl<H: Handshake> Server<H> {
         let mut stats = self.stats;
         stats.global_buffer_bytes = self.stream.buffer.bytes();
         stats
+    }
+
+    /// What was sent to all viewers since the start, by its purpose.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.viewers.traffic()
+    }
+
+    /// Packets to all viewers since the start whose fate is known, and how many of them were lost.
+    #[must_use]
+    pub fn packets_judged(&self) -> (u64, u64) {
+        self.viewers.judged()
     }
 
     /// Picture size in pixels, once a parameter set told it.

@@ -7,7 +7,7 @@ use core::net::SocketAddr;
 use super::schedule::Schedule;
 use super::state::ViewerState;
 use super::stream::Stream;
-use super::viewer::Viewer;
+use super::viewer::{Traffic, Viewer};
 use crate::seal::Seal;
 use crate::wire::long::ClientNonce;
 
@@ -21,6 +21,10 @@ pub(super) struct Viewers<S> {
     pub(super) transmits: Schedule,
     /// When each changes its state by itself.
     pub(super) timeouts: Schedule,
+    /// What was sent to those who are gone, by its purpose.
+    gone: Traffic,
+    /// Of that: packets whose fate became known, and how many of them were lost.
+    gone_judged: (u64, u64),
 }
 
 impl<S: Seal> Viewers<S> {
@@ -31,6 +35,8 @@ impl<S: Seal> Viewers<S> {
             by_connection_id: BTreeMap::new(),
             transmits: Schedule::default(),
             timeouts: Schedule::default(),
+            gone: Traffic::default(),
+            gone_judged: (0, 0),
         }
     }
 
@@ -94,7 +100,21 @@ impl<S: Seal> Viewers<S> {
         self.transmits.set(index, None);
         self.timeouts.set(index, None);
         self.free.push(index);
+        self.gone += viewer.traffic;
+        self.gone_judged = added(self.gone_judged, viewer.sent.judged());
         Some(viewer)
+    }
+
+    /// What was sent to all there ever were, by its purpose.
+    pub(super) fn traffic(&self) -> Traffic {
+        let mut sum = self.gone;
+        self.iter().for_each(|viewer| sum += viewer.traffic);
+        sum
+    }
+
+    /// Packets whose fate is known, and how many of them were lost, of all there ever were.
+    pub(super) fn judged(&self) -> (u64, u64) {
+        self.iter().fold(self.gone_judged, |sum, viewer| added(sum, viewer.sent.judged()))
     }
 
     /// Reads a viewer's deadlines anew, after anything happened to it.
@@ -104,4 +124,8 @@ impl<S: Seal> Viewers<S> {
         self.transmits.set(index, transmit);
         self.timeouts.set(index, Some(timeout));
     }
+}
+
+const fn added(one: (u64, u64), other: (u64, u64)) -> (u64, u64) {
+    (one.0 + other.0, one.1 + other.1)
 }

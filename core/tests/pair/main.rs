@@ -8,6 +8,7 @@ mod world;
 
 mod admission;
 mod freezes;
+mod hostile;
 mod isolation;
 mod joining;
 mod keys;

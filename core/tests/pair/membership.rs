@@ -172,3 +172,22 @@ fn at_the_end_of_the_source_viewers_get_everything_and_are_told() {
     world.run(100 * MS);
     assert!(matches!(last_event(&world, newcomer), ClientEvent::Ended(EndReason::EndOfStream)));
 }
+
+#[test]
+fn what_was_sent_to_those_who_left_still_counts() {
+    let mut world = up();
+    world.join();
+    world.run(300 * MS);
+    let before = world.server.traffic();
+    assert!(before.media_bytes > 40_000 && before.parity_packets > 0, "two key frames and their parity: {before:?}");
+    let of_viewers: u64 = world.server.viewers().map(|viewer| viewer.traffic.media_bytes).sum();
+    assert_eq!(of_viewers, before.media_bytes);
+    let judged = world.server.packets_judged();
+    assert!(judged.0 > 30, "{judged:?}");
+    for viewer in [0, 1] {
+        world.at_viewer(viewer, |client, now| client.handle_leave(now));
+    }
+    world.run(500 * MS);
+    assert_eq!((world.server.viewer_count(), world.server.traffic()), (0, before));
+    assert!(world.server.packets_judged() >= judged);
+}

@@ -91,4 +91,12 @@ pub trait Encoder {
     ///
     /// When the picture is malformed or the encoder fails; it must then be given up.
     fn encode(&mut self, picture: &Picture, force_key: bool) -> Result<Option<Bytes>, EncodeError>;
+
+    /// Aims at `bits_per_second` from the next picture on, but never at more than [`EncoderConfig::bitrate_bps`];
+    /// `None` aims at that again. The stream goes on: this makes no key frame.
+    ///
+    /// # Errors
+    ///
+    /// When the encoder fails; it must then be given up.
+    fn limit_bitrate(&mut self, bits_per_second: Option<u64>) -> Result<(), EncodeError>;
 }

@@ -12,9 +12,9 @@ use core::ptr;
 use bytes::Bytes;
 use openh264_sys2::source::APILoader;
 use openh264_sys2::{
-    ENCODER_OPTION_TRACE_LEVEL, ISVCEncoder, ISVCEncoderVtbl, LOW_COMPLEXITY, RC_BITRATE_MODE,
-    SCREEN_CONTENT_REAL_TIME, SEncParamExt, SFrameBSInfo, SM_SINGLE_SLICE, SSourcePicture, WELS_LOG_QUIET,
-    videoFormatI420, videoFrameTypeSkip,
+    ENCODER_OPTION, ENCODER_OPTION_BITRATE, ENCODER_OPTION_TRACE_LEVEL, ISVCEncoder, ISVCEncoderVtbl, LOW_COMPLEXITY,
+    RC_BITRATE_MODE, SBitrateInfo, SCREEN_CONTENT_REAL_TIME, SEncParamExt, SFrameBSInfo, SM_SINGLE_SLICE,
+    SPATIAL_LAYER_ALL, SSourcePicture, WELS_LOG_QUIET, videoFormatI420, videoFrameTypeSkip,
 };
 
 use super::convert::I420;
@@ -28,6 +28,15 @@ const VIDEO_FORMAT_UNSPECIFIED: u8 = 5;
 const LONG_SIDE_PIXELS_MAX: u32 = 3840;
 const SHORT_SIDE_PIXELS_MAX: u32 = 2160;
 const SIDE_PIXELS_MIN: u32 = 16;
+/// The least that [`OpenH264Encoder::limit_bitrate`] lets the encoder aim at, in bits per second, unless it was
+/// opened for less. With fewer, text is illegible at any quantiser, so a path that carries less is served better by
+/// leaving out frames; and the library refuses fewer bits than pictures a second.
+pub const BITRATE_BPS_MIN: u32 = 100_000;
+/// The range of the quantiser that the rate control has. Left alone, the library takes 26 to 35 for screen content: with
+/// so little play it makes the same number of bits whatever it is asked to aim at.
+const QP_MIN: c_int = 26;
+/// See [`QP_MIN`]. The standard ends at 51 (ITU-T H.264, 7.4.2.2).
+const QP_MAX: c_int = 51;
 
 /// An H.264 encoder for screen content. When the size of the pictures changes it starts a new stream.
 pub struct OpenH264Encoder {
@@ -35,6 +44,8 @@ pub struct OpenH264Encoder {
     library: Library,
     planes: I420,
     pictures: u64,
+    /// What the encoder aims at, in bits per second: at most what `config` says.
+    target_bps: u32,
 }
 
 impl OpenH264Encoder {
@@ -45,14 +56,25 @@ impl OpenH264Encoder {
     /// When size or bit rate are out of range, or the library refuses them.
     pub fn new(config: EncoderConfig) -> Result<Self, EncodeError> {
         let library = Library::open(&parameters(&config)?)?;
-        Ok(Self { config, library, planes: I420::new(config.width, config.height), pictures: 0 })
+        let planes = I420::new(config.width, config.height);
+        Ok(Self { config, library, planes, pictures: 0, target_bps: config.bitrate_bps })
+    }
+
+    fn aim_at(&mut self, target_bps: u32) -> Result<(), EncodeError> {
+        if target_bps != self.target_bps {
+            self.library.set_bitrate(target_bps)?;
+            self.target_bps = target_bps;
+        }
+        Ok(())
     }
 }
 
 impl Encoder for OpenH264Encoder {
     fn encode(&mut self, picture: &Picture, force_key: bool) -> Result<Option<Bytes>, EncodeError> {
         if (picture.width, picture.height) != (self.config.width, self.config.height) {
+            let target_bps = self.target_bps;
             *self = Self::new(EncoderConfig { width: picture.width, height: picture.height, ..self.config })?;
+            self.aim_at(target_bps)?;
         }
         self.planes.fill_from(picture)?;
         if force_key {
@@ -61,6 +83,12 @@ impl Encoder for OpenH264Encoder {
         let milliseconds = self.pictures * 1000 / u64::from(self.config.fps.max(1));
         self.pictures += 1;
         self.library.encode(&self.planes, &self.config, milliseconds)
+    }
+
+    fn limit_bitrate(&mut self, bits_per_second: Option<u64>) -> Result<(), EncodeError> {
+        let most = self.config.bitrate_bps;
+        let wanted = bits_per_second.and_then(|bits| u32::try_from(bits).ok()).unwrap_or(most);
+        self.aim_at(wanted.max(BITRATE_BPS_MIN).min(most))
     }
 }
 
@@ -89,6 +117,11 @@ fn parameters(config: &EncoderConfig) -> Result<SEncParamExt, EncodeError> {
     parameters.iRCMode = RC_BITRATE_MODE;
     // A skipped picture would make a still screen wait for the next change.
     parameters.bEnableFrameSkip = false;
+    // Bits spent beyond the target would be owed and paid back later. When the target rises the library multiplies the
+    // debt as well, and stays at the coarsest quantiser for many seconds.
+    parameters.bFixRCOverShoot = false;
+    parameters.iMinQp = QP_MIN;
+    parameters.iMaxQp = QP_MAX;
     parameters.iComplexityMode = LOW_COMPLEXITY;
     parameters.iTemporalLayerNum = 1;
     parameters.iSpatialLayerNum = 1;
@@ -144,15 +177,29 @@ impl Library {
     fn open(parameters: &SEncParamExt) -> Result<Self, EncodeError> {
         let library = Self::create()?;
         let mut level: c_int = WELS_LOG_QUIET;
-        let set = function("SetOption", library.functions().SetOption)?;
         // The library writes its log to standard error, so it is silenced before it has anything to say.
-        // SAFETY: the option takes a pointer to one int, which lives through the call.
-        let code = unsafe { set(library.encoder, ENCODER_OPTION_TRACE_LEVEL, (&raw mut level).cast::<c_void>()) };
-        succeeded("SetOption", code)?;
+        // SAFETY: the option takes one int.
+        unsafe { library.set_option(ENCODER_OPTION_TRACE_LEVEL, &mut level)? };
         let initialize = function("InitializeExt", library.functions().InitializeExt)?;
         // SAFETY: the structure was filled by GetDefaultParams and is only read.
         succeeded("InitializeExt", unsafe { initialize(library.encoder, parameters) })?;
         Ok(library)
+    }
+
+    fn set_bitrate(&self, bits_per_second: u32) -> Result<(), EncodeError> {
+        let rate = c_int::try_from(bits_per_second).map_err(|_| EncodeError::BitRate(bits_per_second))?;
+        let mut wish = SBitrateInfo { iLayer: SPATIAL_LAYER_ALL, iBitrate: rate };
+        // SAFETY: the option takes this structure.
+        unsafe { self.set_option(ENCODER_OPTION_BITRATE, &mut wish) }
+    }
+
+    /// # Safety
+    ///
+    /// `T` is the type that the library expects for `option`.
+    unsafe fn set_option<T>(&self, option: ENCODER_OPTION, value: &mut T) -> Result<(), EncodeError> {
+        let set = function("SetOption", self.functions().SetOption)?;
+        // SAFETY: the encoder is alive, and the value, of the right type, lives through the call.
+        succeeded("SetOption", unsafe { set(self.encoder, option, ptr::from_mut(value).cast::<c_void>()) })
     }
 
     fn functions(&self) -> &ISVCEncoderVtbl {

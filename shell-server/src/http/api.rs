@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use nalcast_core::send::Traffic;
 use serde::Serialize;
 
 use crate::status::{StatusSnapshot, Totals, ViewerStatus};
@@ -36,6 +37,7 @@ struct Source<'a> {
     captured_frames_per_second: Option<f64>,
     encoded_frames_per_second: f64,
     encoded_bits_per_second: u64,
+    wanted_bits_per_second: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -55,6 +57,20 @@ struct Viewer {
     queue_bytes: u64,
     bytes_sent: u64,
     datagrams_sent: u64,
+    #[serde(flatten)]
+    purposes: Purposes,
+    datagrams_judged: u64,
+    datagrams_lost: u64,
+}
+
+/// What the datagrams to viewers were for.
+#[derive(Serialize)]
+struct Purposes {
+    media_bytes_sent: u64,
+    parity_bytes_sent: u64,
+    parity_datagrams_sent: u64,
+    repair_bytes_sent: u64,
+    repair_datagrams_sent: u64,
 }
 
 #[derive(Serialize)]
@@ -77,6 +93,10 @@ struct Counters {
     handshakes_refused: u64,
     handshakes_limited: u64,
     viewers_moved: u64,
+    #[serde(flatten)]
+    purposes: Purposes,
+    datagrams_judged: u64,
+    datagrams_lost: u64,
 }
 
 #[derive(Serialize)]
@@ -109,6 +129,7 @@ impl<'a> Status<'a> {
                 captured_frames_per_second: status.captured_per_second.map(|rate| rounded(rate, 100.0)),
                 encoded_frames_per_second: rounded(status.frames_per_second, 100.0),
                 encoded_bits_per_second: status.bits_per_second,
+                wanted_bits_per_second: status.bits_per_second_wanted,
             },
             viewers: status.viewers.iter().map(Viewer::of).collect(),
             totals: Counters::of(&status.totals),
@@ -134,6 +155,21 @@ impl Viewer {
             queue_bytes: viewer.queue_bytes,
             bytes_sent: viewer.bytes_sent,
             datagrams_sent: viewer.datagrams_sent,
+            purposes: Purposes::of(&viewer.traffic),
+            datagrams_judged: viewer.datagrams_judged.0,
+            datagrams_lost: viewer.datagrams_judged.1,
+        }
+    }
+}
+
+impl Purposes {
+    const fn of(traffic: &Traffic) -> Self {
+        Self {
+            media_bytes_sent: traffic.media_bytes,
+            parity_bytes_sent: traffic.parity_bytes,
+            parity_datagrams_sent: traffic.parity_packets,
+            repair_bytes_sent: traffic.repair_bytes,
+            repair_datagrams_sent: traffic.repair_packets,
         }
     }
 }
@@ -170,6 +206,9 @@ impl Counters {
             handshakes_refused: totals.handshakes_refused,
             handshakes_limited: totals.handshakes_limited,
             viewers_moved: totals.viewers_moved,
+            purposes: Purposes::of(&totals.traffic),
+            datagrams_judged: totals.datagrams_judged.0,
+            datagrams_lost: totals.datagrams_judged.1,
         }
     }
 }

@@ -7,6 +7,7 @@ use core::sync::atomic::AtomicU64;
 use core::time::Duration;
 
 use nalcast_core::http::FieldValue;
+use nalcast_core::send::Traffic;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
@@ -33,7 +34,7 @@ pub(super) fn openmetrics_text(status: &StatusSnapshot) -> String {
     let uptime = ConstGauge::new(status.uptime.as_secs_f64());
     let server = registry.sub_registry_with_prefix("server");
     server.register_with_unit("uptime", "Time since the start", Unit::Seconds, uptime);
-    register_source(registry.sub_registry_with_prefix("source"), &status.totals);
+    register_source(registry.sub_registry_with_prefix("source"), status);
     register_udp(registry.sub_registry_with_prefix("udp"), &status.totals);
     register_viewers(registry.sub_registry_with_prefix("viewers"), status);
     register_each_viewer(registry.sub_registry_with_prefix("viewer"), &status.viewers);
@@ -43,7 +44,8 @@ pub(super) fn openmetrics_text(status: &StatusSnapshot) -> String {
     out
 }
 
-fn register_source(source: &mut Registry, totals: &Totals) {
+fn register_source(source: &mut Registry, status: &StatusSnapshot) {
+    let totals = &status.totals;
     for (name, help, count) in [
         ("pictures_captured", "Captured pictures that differed from the one before", totals.pictures_captured),
         ("pictures_replaced", "Captured pictures replaced before the encoder was free", totals.pictures_replaced),
@@ -55,6 +57,10 @@ fn register_source(source: &mut Registry, totals: &Totals) {
         source.register(name, help, ConstCounter::new(count));
     }
     source.register_with_unit("frame", "Bytes of the frames", Unit::Bytes, ConstCounter::new(totals.frame_bytes));
+    if let Some(bits) = status.bits_per_second_wanted {
+        let help = "Bits a second asked of the encoder at most; absent while the paths carry all that it makes";
+        source.register("wanted_bits_per_second", help, ConstGauge::new(bits));
+    }
 }
 
 fn register_udp(udp: &mut Registry, totals: &Totals) {
@@ -92,6 +98,9 @@ fn register_viewers(viewers: &mut Registry, status: &StatusSnapshot) {
         ("closed", left.closed),
     ]);
     viewers.register("left", "Viewers that are gone", reasons);
+    for (name, help, unit, value) in fates() {
+        register(viewers, name, help, unit, ConstCounter::new(value(&totals.traffic, totals.datagrams_judged)));
+    }
 }
 
 fn register_each_viewer(registry: &mut Registry, viewers: &[ViewerStatus]) {
@@ -111,13 +120,33 @@ fn register_each_viewer(registry: &mut Registry, viewers: &[ViewerStatus]) {
     });
     gauge("queue", "Bytes of frames that wait", Some(Unit::Bytes), &|viewer| Some(viewer.queue_bytes as f64));
 
-    let mut counter = |name, help, unit, value: fn(&ViewerStatus) -> u64| {
+    let mut counter = |name, help, unit, value: &dyn Fn(&ViewerStatus) -> u64| {
         register(registry, name, help, unit, counters(viewers, value));
     };
-    counter("sent", "UDP payload sent to the viewer", Some(Unit::Bytes), |viewer| viewer.bytes_sent);
-    counter("sent_datagrams", "Datagrams sent to the viewer", None, |viewer| viewer.datagrams_sent);
-    counter("sent_frames", "Frames sent whole to the viewer", None, |viewer| viewer.frames_sent);
-    counter("dropped_frames", "Frames withheld, the queue being too long or old", None, |viewer| viewer.frames_dropped);
+    counter("sent", "UDP payload sent to the viewer", Some(Unit::Bytes), &|viewer| viewer.bytes_sent);
+    counter("sent_datagrams", "Datagrams sent to the viewer", None, &|viewer| viewer.datagrams_sent);
+    counter("sent_frames", "Frames sent whole to the viewer", None, &|viewer| viewer.frames_sent);
+    counter("dropped_frames", "Frames withheld, the queue being too long or old", None, &|viewer| {
+        viewer.frames_dropped
+    });
+    for (name, help, unit, value) in fates() {
+        counter(name, help, unit, &|viewer| value(&viewer.traffic, viewer.datagrams_judged));
+    }
+}
+
+type Fate = (&'static str, &'static str, Option<Unit>, fn(&Traffic, (u64, u64)) -> u64);
+
+/// What datagrams to viewers were for and what became of them: of each viewer and of all there ever were.
+const fn fates() -> [Fate; 7] {
+    [
+        ("media", "UDP payload with frames, as they were first sent", Some(Unit::Bytes), |sent, _| sent.media_bytes),
+        ("parity", "UDP payload with parity, sent along with frames", Some(Unit::Bytes), |sent, _| sent.parity_bytes),
+        ("repair", "UDP payload sent to repair frames", Some(Unit::Bytes), |sent, _| sent.repair_bytes),
+        ("parity_datagrams", "Datagrams of parity, sent along with frames", None, |sent, _| sent.parity_packets),
+        ("repair_datagrams", "Datagrams sent to repair frames", None, |sent, _| sent.repair_packets),
+        ("judged_datagrams", "Datagrams sent whose fate is known", None, |_, (judged, _)| judged),
+        ("lost_datagrams", "Datagrams sent that are known to be lost", None, |_, (_, lost)| lost),
+    ]
 }
 
 fn register(registry: &mut Registry, name: &str, help: &str, unit: Option<Unit>, metric: impl Metric) {
@@ -158,7 +187,7 @@ fn gauges(
     family
 }
 
-fn counters(viewers: &[ViewerStatus], value: fn(&ViewerStatus) -> u64) -> Family<ViewerNumber, Counter> {
+fn counters(viewers: &[ViewerStatus], value: &dyn Fn(&ViewerStatus) -> u64) -> Family<ViewerNumber, Counter> {
     let family = Family::<ViewerNumber, Counter>::default();
     for viewer in viewers {
         family.get_or_create(&ViewerNumber { viewer: viewer.id }).inc_by(value(viewer));

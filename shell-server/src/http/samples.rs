@@ -4,6 +4,7 @@ use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 
 use nalcast_core::secrets::Secrets;
+use nalcast_core::send::Traffic;
 
 use super::connection::Ends;
 use crate::control::{Control, ControlToken};
@@ -33,6 +34,7 @@ pub(super) fn two_viewers() -> StatusSnapshot {
         captured_per_second: Some(60.0),
         frames_per_second: 59.94,
         bits_per_second: 8_000_000,
+        bits_per_second_wanted: Some(6_400_000),
         uptime: Duration::from_millis(3_725_250),
         viewers: vec![
             ViewerStatus {
@@ -48,6 +50,14 @@ pub(super) fn two_viewers() -> StatusSnapshot {
                 queue_bytes: 1200,
                 bytes_sent: 5_000_000,
                 datagrams_sent: 4200,
+                traffic: Traffic {
+                    media_bytes: 4_600_000,
+                    parity_bytes: 240_000,
+                    parity_packets: 200,
+                    repair_bytes: 36_000,
+                    repair_packets: 30,
+                },
+                datagrams_judged: (4100, 41),
                 ..viewer(7, "192.0.2.7:5000", "watching")
             },
             viewer(9, "[2001:db8::1]:9", "joining"),
@@ -71,6 +81,14 @@ pub(super) fn two_viewers() -> StatusSnapshot {
             handshakes_refused: 17,
             handshakes_limited: 19,
             viewers_moved: 2,
+            traffic: Traffic {
+                media_bytes: 4_700_000,
+                parity_bytes: 252_000,
+                parity_packets: 210,
+                repair_bytes: 37_200,
+                repair_packets: 31,
+            },
+            datagrams_judged: (4110, 43),
         },
     }
 }
@@ -92,5 +110,7 @@ fn viewer(id: u64, address: &str, state: &'static str) -> ViewerStatus {
         queue_bytes: 0,
         bytes_sent: 0,
         datagrams_sent: 0,
+        traffic: Traffic::default(),
+        datagrams_judged: (0, 0),
     }
 }

@@ -44,6 +44,7 @@ struct State {
     put: u64,
     replaced: u64,
     key_wanted: bool,
+    bitrate_limit: Option<u64>,
     started: bool,
     stopped: bool,
 }
@@ -76,6 +77,19 @@ impl Mailbox {
     pub fn request_key_frame(&self) {
         self.lock().key_wanted = true;
         self.changed.notify_all();
+    }
+
+    /// Sets how many bits a second the encoder is to make at most, from its next picture on; `None`: as many as it
+    /// was opened for.
+    pub fn limit_bitrate(&self, bits_per_second: Option<u64>) {
+        // Nobody is woken: a limit is no reason to encode a picture.
+        self.lock().bitrate_limit = bits_per_second;
+    }
+
+    /// What [`Mailbox::limit_bitrate`] was last told.
+    #[must_use]
+    pub fn bitrate_limit(&self) -> Option<u64> {
+        self.lock().bitrate_limit
     }
 
     /// Opens the gate of [`Mailbox::wait_for_start`].

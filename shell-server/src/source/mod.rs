@@ -143,6 +143,12 @@ impl SourceControl {
         self.mailbox.request_key_frame();
     }
 
+    /// Makes a live source keep to so many bits a second, or, with `None`, to what it was opened with. A file
+    /// ignores it: it is encoded already.
+    pub fn limit_bitrate(&self, bits_per_second: Option<u64>) {
+        self.mailbox.limit_bitrate(bits_per_second);
+    }
+
     /// Lets a source that was opened with `wait_for_start` begin.
     pub fn start(&self) {
         self.mailbox.start();

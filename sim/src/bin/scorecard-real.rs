@@ -16,11 +16,11 @@ use nalcast_core::nal::{Codec, Inspector};
 use nalcast_core::wire::media::{FRAGMENT_HEADER_BYTES, FrameHeader};
 use nalcast_core::wire::sealed::TO_VIEWER_BYTES;
 use shell_common::program::run_program;
-use sim::proxy::{PROFILES, Profile, SIZE_BOUNDS};
+use sim::proxy::{PROFILES, Profile};
 use sim::real::card::{Figures, Row, Run, markdown};
 use sim::real::logs::Index;
 use sim::real::run::{Finished, Plan};
-use sim::real::score::{Frame, Passage, late_beyond, overhead, score};
+use sim::real::score::{Frame, Passage, late_beyond, overhead, repairs, score};
 use sim::real::stream;
 
 /// Tag of either cipher (RFC 8439, NIST SP 800-38D).
@@ -129,7 +129,7 @@ impl Scorer {
         let outcome = score(&self.frames, &passages, self.budget);
         let down = &finished.proxy.counts.down;
         let figures = Figures::of(&outcome, overhead(down.sent, down.sent_bytes, &self.frames));
-        let repairs = (profile.name == "clean-1200").then(|| self.repairs(finished.proxy.counts.down_sizes));
+        let repairs = (profile.name == "clean-1200").then(|| repairs(&finished.proxy.counts, &self.needed()));
         say(&format!(
             "{} seed {seed}: {:.2} % usable, {:.2} % overhead\n",
             profile.name, figures.usable, figures.overhead
@@ -139,12 +139,11 @@ impl Scorer {
         Ok((profile.name, run, passages))
     }
 
-    /// Datagrams with media less those that the stream needs. On a path of the base size those are the ones of more than
-    /// half that size but no larger: what is smaller is control, what is larger tries the path's size.
-    fn repairs(&self, sizes: [u64; SIZE_BOUNDS.len() + 1]) -> i64 {
+    /// Datagrams that each frame needs on a path of the base size.
+    fn needed(&self) -> Vec<u64> {
         let fragment_bytes = DATAGRAM_BYTES_BASE - TO_VIEWER_BYTES - FRAGMENT_HEADER_BYTES - TAG_BYTES;
-        let needed = |frame: &Frame| (frame.bytes + header_bytes(frame)).div_ceil(fragment_bytes) as i64;
-        sizes[1] as i64 - self.frames.iter().map(needed).sum::<i64>()
+        let needed = |frame: &Frame| (frame.bytes + header_bytes(frame)).div_ceil(fragment_bytes) as u64;
+        self.frames.iter().map(needed).collect()
     }
 
     fn rows(&self, profiles: &[&'static Profile], mut scored: Vec<Scored>) -> Vec<Row> {

@@ -21,6 +21,14 @@ pub use timing::Lateness;
 pub const VIEWERS_MAX: usize = 64;
 /// Upper bounds of the sizes by which datagrams to the viewers are counted; larger ones come last.
 pub const SIZE_BOUNDS: [usize; 7] = [600, 1200, 1252, 1372, 1432, 1452, 1472];
+/// Datagrams by size: up to each of [`SIZE_BOUNDS`], and larger.
+pub type Sizes = [u64; SIZE_BOUNDS.len() + 1];
+/// The class of the datagrams with media on a path of the base size: what is smaller is control, what is larger tries the
+/// path's size.
+pub const MEDIA_CLASS: usize = 1;
+/// How long a viewer's start lasts, from its first datagram with media: until its first report, about. Until then the
+/// server knows nothing of the path, and sends parity for the worst.
+pub const START_PERIOD: Duration = Duration::from_millis(25);
 
 /// A direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +60,8 @@ pub struct Relay {
     dice: Rng,
     viewers: Vec<Paths>,
     by_address: BTreeMap<SocketAddr, usize>,
-    sizes: [u64; SIZE_BOUNDS.len() + 1],
+    sizes: Sizes,
+    start_sizes: Sizes,
 }
 
 #[derive(Debug)]
@@ -60,14 +69,16 @@ struct Paths {
     address: SocketAddr,
     down: Link,
     up: Link,
+    /// When its first datagram with media came.
+    began: Option<Timestamp>,
 }
 
 impl Relay {
     /// Paths whose every random choice follows from `seed` and the order in which the viewers come.
     #[must_use]
     pub fn new(down: PathSpec, up: PathSpec, seed: u64) -> Self {
-        let sizes = Default::default();
-        Self { down, up, dice: Rng::new(seed), viewers: Vec::new(), by_address: BTreeMap::new(), sizes }
+        let (sizes, start_sizes) = Default::default();
+        Self { down, up, dice: Rng::new(seed), viewers: Vec::new(), by_address: BTreeMap::new(), sizes, start_sizes }
     }
 
     /// The number of the viewer at this address, and whether it is new; nothing if there is no room for it.
@@ -81,7 +92,7 @@ impl Relay {
         }
         let dice = self.dice.fork(viewer as u64);
         let link = |spec: &PathSpec, way| Link::new(spec.link.clone(), dice.fork(way).next_u64());
-        self.viewers.push(Paths { address, down: link(&self.down, 0), up: link(&self.up, 1) });
+        self.viewers.push(Paths { address, down: link(&self.down, 0), up: link(&self.up, 1), began: None });
         self.by_address.insert(address, viewer);
         Some((viewer, true))
     }
@@ -102,6 +113,12 @@ impl Relay {
         if way == Way::Down {
             let class = SIZE_BOUNDS.iter().position(|bound| datagram.len() <= *bound).unwrap_or(SIZE_BOUNDS.len());
             self.sizes[class] += 1;
+            if class == MEDIA_CLASS {
+                paths.began.get_or_insert(now);
+            }
+            if paths.began.is_some_and(|began| now - began < START_PERIOD) {
+                self.start_sizes[class] += 1;
+            }
         }
         link.set_partitioned(spec.is_dark(now - Timestamp::ZERO));
         link.send(now, datagram);
@@ -147,6 +164,7 @@ impl Relay {
             down: sum(|paths| &paths.down),
             up: sum(|paths| &paths.up),
             down_sizes: self.sizes,
+            down_start_sizes: self.start_sizes,
         }
     }
 }
@@ -160,8 +178,10 @@ pub struct Counts {
     pub down: WayCounts,
     /// From the viewers to the server.
     pub up: WayCounts,
-    /// Datagrams from the server by size, up to each of [`SIZE_BOUNDS`] and above.
-    pub down_sizes: [u64; SIZE_BOUNDS.len() + 1],
+    /// Datagrams from the server by size.
+    pub down_sizes: Sizes,
+    /// Of those: what came at a viewer's start, see [`START_PERIOD`].
+    pub down_start_sizes: Sizes,
 }
 
 /// What became of the datagrams of one direction; bytes are of UDP payload.

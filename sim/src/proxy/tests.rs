@@ -106,3 +106,20 @@ fn datagrams_down_are_counted_by_size_and_viewers_by_number() {
     let counts = relay.counts();
     assert_eq!((counts.down_sizes, counts.viewers), ([2, 2, 0, 0, 0, 0, 1, 1], VIEWERS_MAX));
 }
+
+#[test]
+fn what_comes_at_a_viewers_start_is_counted_apart() {
+    let mut relay = relay("", "", 1);
+    for port in [1, 2] {
+        relay.viewer(address(port));
+    }
+    // Control and a probe of the path's size come before the first media and do not begin anything.
+    let sent = [(0, 0, 100), (1, 0, 1452), (10, 0, 1200), (20, 0, 700), (34, 0, 1452), (35, 0, 1200), (40, 1, 1100)];
+    for (at, viewer, len) in sent {
+        relay.send(ms(at), viewer, Way::Down, &vec![0; len]);
+        relay.send(ms(at), viewer, Way::Up, &vec![0; len]);
+    }
+    let counts = relay.counts();
+    assert_eq!(counts.down_sizes, [1, 4, 0, 0, 0, 2, 0, 0]);
+    assert_eq!(counts.down_start_sizes, [0, 3, 0, 0, 0, 1, 0, 0]);
+}

@@ -8,6 +8,8 @@
 
 use core::time::Duration;
 
+use crate::proxy::{Counts, MEDIA_CLASS};
+
 /// What a frame may be late without counting as late.
 pub const MARGIN: Duration = Duration::from_millis(10);
 /// IPv4 and UDP headers of each datagram.
@@ -142,6 +144,15 @@ pub fn overhead(datagrams: u64, bytes: u64, frames: &[Frame]) -> f64 {
     (bytes + datagrams * LOWER_HEADERS_BYTES) as f64 * 100.0 / payload.max(1) as f64 - 100.0
 }
 
+/// Datagrams with media on a path of the base size beyond the `needed` ones of each frame, less the parity that came with
+/// the first frame: the server sends it before it can know that nothing is lost.
+#[must_use]
+pub fn repairs(counts: &Counts, needed: &[u64]) -> i64 {
+    let [all, at_start] = [counts.down_sizes, counts.down_start_sizes].map(|sizes| sizes[MEDIA_CLASS] as i64);
+    let first = needed.first().copied().unwrap_or_default() as i64;
+    all - needed.iter().sum::<u64>() as i64 - (at_start - first).max(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,6 +252,23 @@ mod tests {
         assert_eq!(late_beyond(ms(30), &plain, &reordered), 3);
         assert_eq!(late_beyond(ms(31), &plain, &reordered), 2);
         assert_eq!(late_beyond(ms(30), &plain[..2], &reordered[..2]), 0);
+    }
+
+    #[test]
+    fn repairs_are_what_comes_beyond_the_frames_and_the_parity_of_the_first() {
+        let check = |all, at_start, wanted| {
+            let mut counts = Counts::default();
+            (counts.down_sizes, counts.down_start_sizes) =
+                ([90, all, 7, 0, 0, 0, 0, 0], [3, at_start, 5, 0, 0, 0, 0, 0]);
+            assert_eq!(repairs(&counts, &[40, 10, 10]), wanted, "{all} datagrams, {at_start} of them at the start");
+        };
+        check(60, 40, 0);
+        check(68, 48, 0);
+        check(69, 48, 1);
+        check(61, 40, 1);
+        // The first frame took longer than the start: what else came then is not known.
+        check(68, 30, 8);
+        check(59, 40, -1);
     }
 
     #[test]

@@ -59,15 +59,16 @@ impl LateRows {
         self.frames.clear();
     }
 
-    fn next(&mut self, now: Timestamp) -> Option<(u64, u16)> {
+    fn next(&self, now: Timestamp) -> Option<(u64, u16)> {
         self.frames.front().filter(|late| late.due <= now).map(|late| (late.id, late.rows))
     }
 
     fn left(&mut self, rows: u16) {
-        if let Some(late) = self.frames.front_mut() {
-            late.rows -= rows.min(late.rows);
+        let Some(late) = self.frames.front_mut() else { return };
+        late.rows = late.rows.saturating_sub(rows);
+        if late.rows == 0 {
+            self.frames.pop_front();
         }
-        self.frames.pop_front_if(|late| late.rows == 0);
     }
 }
 

@@ -322,7 +322,8 @@ impl<S: Seal> Viewer<S> {
         let left = budget.saturating_sub(age + rate.time_for(len));
         let one_way = rtt / 2;
         // A queue that builds up is no reason to send more, be it in the path or here.
-        if self.congestion.is_delay_rising() || age > stream.patience().age_max / 2 {
+        let waited = self.queue.front().map_or(Duration::ZERO, |queued| queued.waited(now));
+        if self.congestion.is_delay_rising() || waited > stream.patience().age_max / 2 {
             return (0, Duration::ZERO);
         }
         // Until the first frame is there nothing is known of the path, and everything depends on it.

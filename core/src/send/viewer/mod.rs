@@ -12,6 +12,7 @@ mod way_back;
 
 use alloc::collections::VecDeque;
 use core::net::SocketAddr;
+use core::ops::AddAssign;
 use core::time::Duration;
 
 use credit::RepairCredit;
@@ -70,6 +71,17 @@ pub struct Traffic {
     pub repair_bytes: u64,
     /// The packets of those.
     pub repair_packets: u64,
+}
+
+impl AddAssign for Traffic {
+    fn add_assign(&mut self, other: Self) {
+        let Self { media_bytes, parity_bytes, parity_packets, repair_bytes, repair_packets } = other;
+        self.media_bytes += media_bytes;
+        self.parity_bytes += parity_bytes;
+        self.parity_packets += parity_packets;
+        self.repair_bytes += repair_bytes;
+        self.repair_packets += repair_packets;
+    }
 }
 
 /// What a handshake came to, besides keys.
