@@ -311,7 +311,14 @@ pub fn quick() -> Vec<Row> {
         (200_000, 50, 200, 20),
     ];
     let short = |(loss, rtt, spare, fragments)| independent(loss, rtt, spare, fragments).frames(FRAMES_MIN);
-    let names = ["clean, RTT 50, B 300", "reordering +-15 ms", "duplication 20 %", "blackout 1 s"];
+    let names = [
+        "clean, RTT 50, B 300",
+        "reordering +-15 ms",
+        "duplication 20 %",
+        "blackout 1 s",
+        "blackout 1 s, key frames",
+        "blackout 1 s, references",
+    ];
     let faults = faults().into_iter().filter(|row| names.contains(&row.name.as_str()));
     cells.map(short).into_iter().chain(faults).collect()
 }
