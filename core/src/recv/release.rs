@@ -66,7 +66,10 @@ impl Receiver {
     fn turn(&self, now: Timestamp, slot: &Slot, pace: &Pace<'_>) -> Timestamp {
         let Some(smoothing) = &self.smoothing else { return Timestamp::ZERO };
         let capture = slot.header().and_then(|header| pace.clock.to_local(now, header.capture_us));
-        capture.map_or(Timestamp::ZERO, |at| at + smoothing.get(self.budget.get(pace.clock.rtt())))
+        let delay = smoothing.get(self.budget.get(pace.clock.rtt()));
+        // Whatever the server says of its capture, it is not held back for longer than that.
+        let latest = slot.complete.as_ref().map_or(Timestamp::ZERO, |complete| complete.at + delay);
+        capture.map_or(Timestamp::ZERO, |at| (at + delay).min(latest))
     }
 
     /// When a frame that can do without the head is shown in its place.

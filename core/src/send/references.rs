@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use super::stream::AccessUnitRefused;
 use crate::limits::{FRAMES_REMEMBERED_MAX, LONG_TERM_REFERENCES_MAX};
+use crate::time::Timestamp;
 
 /// What the source can do for a viewer that lost a frame, cheapest last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,8 +35,8 @@ pub(super) struct ReferenceChain {
     /// Frame ids and what they refer to, 0 for nothing, each in the place of its id.
     frames: Vec<(u64, u64)>,
     newest_reference: Option<u64>,
-    /// Long-term references since the last key frame, oldest first.
-    long_term: VecDeque<u64>,
+    /// Long-term references since the last key frame and when they were made, oldest first.
+    long_term: VecDeque<(u64, Timestamp)>,
 }
 
 impl Default for ReferenceChain {
@@ -61,11 +62,18 @@ impl ReferenceChain {
 
     /// Whether a decoder that has seen everything may still have a frame.
     fn may_be_kept(&self, id: u64) -> bool {
-        self.newest_reference == Some(id) || self.long_term.contains(&id) || self.reference_of(id).is_some()
+        self.newest_reference == Some(id) || self.is_long_term(id) || self.reference_of(id).is_some()
     }
 
     /// Frame `id` refers to `reference`, to none if it is a key frame.
-    pub(super) fn add(&mut self, id: u64, reference: Option<u64>, disposable: bool, marks_long_term: bool) {
+    pub(super) fn add(
+        &mut self,
+        now: Timestamp,
+        id: u64,
+        reference: Option<u64>,
+        disposable: bool,
+        marks_long_term: bool,
+    ) {
         if let Some(place) = self.frames.get_mut(place_of(id)) {
             *place = (id, reference.unwrap_or_default());
         }
@@ -80,12 +88,12 @@ impl ReferenceChain {
             if self.long_term.len() == LONG_TERM_REFERENCES_MAX {
                 self.long_term.pop_front();
             }
-            self.long_term.push_back(id);
+            self.long_term.push_back((id, now));
         }
     }
 
-    /// The long-term references, newest first.
-    pub(super) fn long_term(&self) -> impl Iterator<Item = u64> {
+    /// The long-term references and when they were made, newest first.
+    pub(super) fn long_term(&self) -> impl Iterator<Item = (u64, Timestamp)> {
         self.long_term.iter().rev().copied()
     }
 
@@ -95,7 +103,7 @@ impl ReferenceChain {
     }
 
     fn is_long_term(&self, id: u64) -> bool {
-        self.long_term.contains(&id)
+        self.long_term.iter().any(|(reference, _)| *reference == id)
     }
 
     /// Whether who decoded frame `id` has decoded `ancestor` on the way to it.
@@ -132,7 +140,7 @@ impl Held {
     /// The viewer has decoded frame `decoded`; whether it turned out to hold one more.
     pub(super) fn decoded(&mut self, decoded: u64, chain: &ReferenceChain) -> bool {
         let before = self.references.len();
-        for reference in chain.long_term().filter(|id| (self.judged + 1..=decoded).contains(id)) {
+        for (reference, _) in chain.long_term().filter(|(id, _)| (self.judged + 1..=decoded).contains(id)) {
             if chain.descends(decoded, reference) {
                 self.references.push_back(reference);
             }
@@ -161,6 +169,7 @@ impl Held {
 mod tests {
     use super::*;
 
+    const NOW: Timestamp = Timestamp::from_millis(5);
     const PLAIN: References = References { refers_to: None, marks_long_term: false };
 
     fn to(id: u64) -> References {
@@ -170,11 +179,11 @@ mod tests {
     /// 1 key and long-term, 2 to 1, 3 to 2 (disposable), 4 to 2, long-term; 5 back to 1.
     fn chain() -> ReferenceChain {
         let mut chain = ReferenceChain::default();
-        chain.add(1, None, false, true);
-        chain.add(2, Some(1), false, false);
-        chain.add(3, Some(2), true, false);
-        chain.add(4, Some(2), false, true);
-        chain.add(5, Some(1), false, false);
+        chain.add(NOW, 1, None, false, true);
+        chain.add(NOW, 2, Some(1), false, false);
+        chain.add(NOW, 3, Some(2), true, false);
+        chain.add(NOW, 4, Some(2), false, true);
+        chain.add(NOW, 5, Some(1), false, false);
         chain
     }
 
@@ -182,8 +191,8 @@ mod tests {
     fn without_word_of_the_source_a_frame_refers_to_the_last_reference() {
         let mut chain = ReferenceChain::default();
         assert_eq!(chain.resolve(1, PLAIN), Err(AccessUnitRefused::BeforeFirstKeyFrame));
-        chain.add(1, None, false, false);
-        chain.add(2, Some(1), true, false);
+        chain.add(NOW, 1, None, false, false);
+        chain.add(NOW, 2, Some(1), true, false);
         assert_eq!((chain.resolve(3, PLAIN), chain.resolve(3, to(2))), (Ok(1), Ok(2)));
         let unknown = |frame_id| Err(AccessUnitRefused::UnknownReference { frame_id });
         assert_eq!([chain.resolve(3, to(0)), chain.resolve(3, to(3)), chain.resolve(3, to(9))], [0, 3, 9].map(unknown));
@@ -193,9 +202,9 @@ mod tests {
     fn a_long_term_reference_outlives_the_memory_of_frames() {
         let mut chain = chain();
         let last = 5 + FRAMES_REMEMBERED_MAX as u64;
-        (6..=last).for_each(|id| chain.add(id, Some(id - 1), false, false));
+        (6..=last).for_each(|id| chain.add(NOW, id, Some(id - 1), false, false));
         assert_eq!(chain.resolve(last + 1, to(4)), Ok(4));
-        (last + 1..last * 2).for_each(|id| chain.add(id, Some(last), true, false));
+        (last + 1..last * 2).for_each(|id| chain.add(NOW, id, Some(last), true, false));
         assert_eq!(chain.resolve(last * 2, to(last)), Ok(last), "all others were disposable");
         assert_eq!(chain.resolve(last + 1, to(2)), Err(AccessUnitRefused::UnknownReference { frame_id: 2 }));
     }
@@ -214,16 +223,16 @@ mod tests {
         assert!(held.decoded(3, &chain) && held.contains(1) && !held.contains(4));
         // It went on with frame 5, which does not need frame 4: nobody knows whether it decoded that.
         assert!(!held.decoded(5, &chain) && !held.contains(4));
-        chain.add(6, None, false, false);
+        chain.add(NOW, 6, None, false, false);
         assert!(!held.decoded(6, &chain) && held.is_empty(), "a key frame ends them all");
     }
 
     #[test]
     fn the_list_of_long_term_references_is_bounded() {
         let mut chain = ReferenceChain::default();
-        chain.add(1, None, false, true);
-        (2..100).for_each(|id| chain.add(id, Some(id - 1), false, true));
+        chain.add(NOW, 1, None, false, true);
+        (2..100).for_each(|id| chain.add(NOW, id, Some(id - 1), false, true));
         assert_eq!(chain.long_term().count(), LONG_TERM_REFERENCES_MAX);
-        assert_eq!(chain.long_term().next(), Some(99));
+        assert_eq!(chain.long_term().next(), Some((99, NOW)));
     }
 }

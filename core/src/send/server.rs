@@ -404,5 +404,8 @@ impl<H: Handshake> Server<H> {
 /// The newest long-term reference that every viewer with a say has decoded.
 fn shared_reference<S: Seal>(now: Timestamp, stream: &Stream, viewers: &Viewers<S>) -> Option<u64> {
     let mut references = stream.references.long_term();
-    references.find(|reference| viewers.iter().all(|viewer| !viewer.has_a_say(now) || viewer.holds(*reference)))
+    let shared = references.find(|(reference, made)| {
+        viewers.iter().all(|viewer| viewer.holds(*reference) || !viewer.has_a_say(now, *reference, *made))
+    });
+    shared.map(|(reference, _)| reference)
 }

@@ -129,7 +129,7 @@ impl Stream {
         self.newest = id;
         let disposable = unit.disposable && !unit.key;
         let marks_long_term = told.marks_long_term && !disposable;
-        self.references.add(id, reference, disposable, marks_long_term);
+        self.references.add(now, id, reference, disposable, marks_long_term);
         self.rate.add(now, body.len());
         if unit.key {
             self.key_bytes = body.len();

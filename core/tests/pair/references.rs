@@ -228,3 +228,20 @@ fn a_wish_for_the_base_layer_alone_is_heard() {
     assert_eq!(shown, (1..=10).map(|i| from + i * 3).collect::<Vec<_>>());
     assert_eq!(wanted(&world) + references_wanted(&world).len(), 0);
 }
+
+#[test]
+fn a_viewer_that_shows_nothing_is_not_waited_for_long() {
+    let mut world = up(2);
+    // From the second viewer nothing is heard but that it is there.
+    world.fate = Box::new(|datagram| {
+        let is_media_to_it = datagram.viewer == 1 && !datagram.to_server && frame_of(datagram).is_some();
+        if is_media_to_it { vec![] } else { vec![Duration::ZERO] }
+    });
+    let marked = world.feed_told(Kind::Delta, 900, MARKED);
+    world.run(200 * MS);
+    assert_eq!(shared(&world), [] as [u64; 0], "it may still come");
+    world.run(400 * MS);
+    lose_frames(&mut world, marked + 1..=marked + 1);
+    world.play(12, FRAME, |_| (Kind::Delta, 900));
+    assert_eq!(references_wanted(&world), [marked]);
+}

@@ -8,5 +8,6 @@ pub mod logs;
 pub mod peers;
 #[cfg(feature = "cli")]
 pub mod run;
+#[cfg(feature = "cli")]
 pub mod score;
 pub mod stream;

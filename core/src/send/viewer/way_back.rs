@@ -13,6 +13,8 @@ use crate::time::Timestamp;
 /// A way back sent this long ago, plus a round trip, should have shown its effect.
 const REMEDY_EFFECT_PERIOD: Duration = Duration::from_millis(50);
 
+/// A viewer that has not come as far as a reference by so long, and two round trips, after it was made is not waited for.
+const REFERENCE_PATIENCE: Duration = Duration::from_millis(500);
 /// Frames of upper layers that are known to be missing: a base layer's frame ends what depends on them.
 pub(super) const WITHOUT_MAX: usize = 8;
 
@@ -56,10 +58,13 @@ impl<S: Seal> Viewer<S> {
         Remedy::Reference
     }
 
-    /// Whether the viewer's word counts when the encoder asks what everybody has: it gets media, and is not one that
-    /// always needs help.
-    pub(in crate::send) fn has_a_say(&self, now: Timestamp) -> bool {
-        self.state == ViewerState::Live && !self.wishes.is_paused() && (self.asks || now >= self.key_bucket.next())
+    /// Whether the viewer's word counts when the encoder asks whether everybody has a reference that was `made` then: it gets
+    /// media, is not one that always needs help, and shows something of what it gets.
+    pub(in crate::send) fn has_a_say(&self, now: Timestamp, reference: u64, made: Timestamp) -> bool {
+        let gets_media = self.state == ViewerState::Live && !self.wishes.is_paused();
+        let needs_little = self.asks || now >= self.key_bucket.next();
+        let is_late = now > made.max(self.accepted_at) + REFERENCE_PATIENCE + self.sent.rtt().or_initial() * 2;
+        gets_media && needs_little && (self.last_decoded >= Some(reference) || !is_late)
     }
 
     /// Whether it has decoded a long-term reference.
