@@ -12,7 +12,6 @@ use nalcast_core::seal::Seal as _;
 use nalcast_core::send::{ServerStats, ViewerInfo};
 use nalcast_core::wire::control::{Control, Messages};
 use nalcast_core::wire::sealed::{Header, TO_SERVER_BYTES, TO_VIEWER_BYTES};
-use sha2::{Digest, Sha256};
 
 use crate::plain::PlainSeal;
 use crate::source::SourceUnit;
@@ -31,7 +30,7 @@ pub struct Made {
 
 #[derive(Debug)]
 struct MadeUnit {
-    hash: [u8; 32],
+    bytes: Bytes,
     /// The frame that it refers to; none if decoding can begin with it.
     reference: Option<u64>,
 }
@@ -40,7 +39,7 @@ impl Made {
     /// The server took `unit` as frame `frame_id`.
     pub fn add(&mut self, frame_id: u64, unit: &SourceUnit) {
         let reference = unit.refers_to(frame_id);
-        self.units.insert(frame_id, MadeUnit { hash: hash(&unit.bytes), reference });
+        self.units.insert(frame_id, MadeUnit { bytes: unit.bytes.clone(), reference });
     }
 
     /// The newest frame.
@@ -53,10 +52,6 @@ impl Made {
 /// The frame id that the newest server gives to the next access unit.
 pub(crate) fn next_frame(made: &[Made]) -> u64 {
     made.last().and_then(Made::newest).unwrap_or_default() + 1
-}
-
-fn hash(bytes: &Bytes) -> [u8; 32] {
-    Sha256::digest(bytes).into()
 }
 
 /// Watches what one viewer's core releases and gives up within one session.
@@ -76,7 +71,7 @@ impl SessionChecker {
         let id = unit.frame_id;
         self.ends(id, id)?;
         let expected = made.units.get(&id).ok_or_else(|| format!("frame {id} was released but never made"))?;
-        if hash(&unit.bytes) != expected.hash {
+        if unit.bytes != expected.bytes {
             return Err(format!("frame {id} is not what was sent: {} bytes differ", unit.bytes.len()));
         }
         if let Some(reference) = expected.reference

@@ -160,8 +160,9 @@ impl Held {
         self.references.contains(&id)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.references.is_empty()
+    /// Whether it holds one that the encoder still has.
+    pub(super) fn any(&self, chain: &ReferenceChain) -> bool {
+        self.references.iter().any(|id| chain.is_long_term(*id))
     }
 }
 
@@ -224,7 +225,8 @@ mod tests {
         // It went on with frame 5, which does not need frame 4: nobody knows whether it decoded that.
         assert!(!held.decoded(5, &chain) && !held.contains(4));
         chain.add(NOW, 6, None, false, false);
-        assert!(!held.decoded(6, &chain) && held.is_empty(), "a key frame ends them all");
+        assert!(!held.any(&chain), "a key frame ends them all");
+        assert!(!held.decoded(6, &chain) && held.references.is_empty());
     }
 
     #[test]

@@ -177,7 +177,7 @@ impl<H: Handshake> Server<H> {
         for index in self.viewers.indices() {
             let Some(viewer) = self.viewers.get_mut(index) else { continue };
             viewer.offer(now, &frame, &self.stream);
-            let remedy = viewer.remedy(None);
+            let remedy = viewer.remedy(None, &self.stream.references);
             if !self.remedies.covers(remedy) && viewer.is_remedy_needed(now) {
                 self.remedies.want(now, remedy);
             }

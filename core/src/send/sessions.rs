@@ -85,7 +85,7 @@ impl<H: Handshake> Server<H> {
                 let stuck = report.recover.filter(|_| viewer.state == ViewerState::Live);
                 if let Some(recover) = stuck {
                     let first_bad = frame_id_full(self.stream.newest_frame(), recover.first_bad);
-                    let remedy = viewer.remedy(Some(first_bad));
+                    let remedy = viewer.remedy(Some(first_bad), &self.stream.references);
                     if !self.remedies.covers(remedy) && viewer.is_remedy_due(now, first_bad) {
                         self.remedies.want(now, remedy);
                     }

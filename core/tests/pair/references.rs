@@ -245,3 +245,32 @@ fn a_viewer_that_shows_nothing_is_not_waited_for_long() {
     world.play(12, FRAME, |_| (Kind::Delta, 900));
     assert_eq!(references_wanted(&world), [marked]);
 }
+
+#[test]
+fn who_was_away_while_the_references_changed_gets_a_key_frame() {
+    let mut world = up(2);
+    // For six seconds nothing reaches the first viewer, which goes on reporting; meanwhile all references are new.
+    let until = world.now + 6_000 * MS;
+    world.fate = Box::new(move |datagram| {
+        let is_away = datagram.viewer == 0 && !datagram.to_server && datagram.sent < until;
+        if is_away { vec![] } else { vec![Duration::ZERO] }
+    });
+    for _ in 0..3 {
+        world.feed_told(Kind::Key, 3_000, MARKED);
+        world.play(60, FRAME, |_| (Kind::Delta, 900));
+    }
+    world.server_events.clear();
+    for _ in 0..60 {
+        let key = wanted(&world) > 0;
+        if key {
+            world.server_events.clear();
+        }
+        let way_back = references_wanted(&world).last().copied();
+        match way_back {
+            Some(reference) if !key => world.feed_told(Kind::Delta, 1_500, to(reference)),
+            _ => world.feed(if key { Kind::Key } else { Kind::Delta }, 900),
+        };
+        world.run(FRAME);
+    }
+    assert_eq!(released(&world, 0).last(), Some(&world.source.newest()));
+}

@@ -6,6 +6,7 @@ use core::time::Duration;
 use super::Viewer;
 use crate::seal::Seal;
 use crate::send::frame_buffer::Frame;
+use crate::send::references::ReferenceChain;
 use crate::send::remedy::Remedy;
 use crate::send::state::ViewerState;
 use crate::time::Timestamp;
@@ -50,9 +51,9 @@ impl<S: Seal> Viewer<S> {
     }
 
     /// The cheapest thing that would help the viewer.
-    pub(in crate::send) fn remedy(&self, first_bad: Option<u64>) -> Remedy {
+    pub(in crate::send) fn remedy(&self, first_bad: Option<u64>, chain: &ReferenceChain) -> Remedy {
         let in_vain = |way_back: WayBack| !way_back.key && first_bad.is_some_and(|bad| way_back.id >= bad);
-        if self.held.is_empty() || self.last_way_back.is_some_and(in_vain) {
+        if !self.held.any(chain) || self.last_way_back.is_some_and(in_vain) {
             return Remedy::KeyFrame;
         }
         Remedy::Reference
@@ -62,9 +63,10 @@ impl<S: Seal> Viewer<S> {
     /// media, is not one that always needs help, and shows something of what it gets.
     pub(in crate::send) fn has_a_say(&self, now: Timestamp, reference: u64, made: Timestamp) -> bool {
         let gets_media = self.state == ViewerState::Live && !self.wishes.is_paused();
-        let needs_little = self.asks || now >= self.key_bucket.next();
+        let needs_little = now >= self.key_bucket.next();
         let is_late = now > made.max(self.accepted_at) + REFERENCE_PATIENCE + self.sent.rtt().or_initial() * 2;
-        gets_media && needs_little && (self.last_decoded >= Some(reference) || !is_late)
+        // A way back is for those first that ask for one.
+        gets_media && (self.asks || (needs_little && (self.last_decoded >= Some(reference) || !is_late)))
     }
 
     /// Whether it has decoded a long-term reference.
