@@ -44,10 +44,11 @@ impl Timestamp {
 
     /// The point in time nearest to `self` whose low 32 bits are `low`.
     ///
-    /// Exact while the true value lies within 35.8 minutes of `self`.
+    /// Exact while the true value lies within 35.8 minutes of `self`; the origin if it lies before that.
     #[must_use]
     pub const fn nearest_u32(self, low: u32) -> Self {
-        Self(crate::wire::expand(self.0, low as u64, 32))
+        let nearest = crate::wire::expand(self.0, low as u64, 32);
+        Self(if nearest > self.0.saturating_add(1 << 31) { 0 } else { nearest })
     }
 
     /// The time since `earlier`, zero if `earlier` is not earlier.
@@ -126,5 +127,8 @@ mod tests {
         let after = before + Duration::from_micros(10);
         assert_eq!(before.nearest_u32(after.low_u32()), after);
         assert_eq!(after.nearest_u32(before.low_u32()), before);
+        let early = Timestamp::from_micros(5);
+        assert_eq!(early.nearest_u32(u32::MAX), Timestamp::ZERO, "before the origin");
+        assert_eq!(early.nearest_u32(1 << 31), Timestamp::from_micros(1 << 31));
     }
 }

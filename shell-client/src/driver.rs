@@ -136,10 +136,11 @@ pub async fn run<D: DatagramSocket, S: Handshake>(
             Wake::Word(Word::Undecodable { frame_id }) => driver.client.handle_undecodable(now, frame_id),
             Wake::Datagram(datagram) => driver.handle_received(now, datagram, &mut received)?,
         }
-        driver.drain(now, sink).await;
-        // Whatever woke the loop, timeouts and datagrams get their share of each turn.
-        driver.handle_due(now, sink).await;
+        // Whatever woke the loop, timeouts and datagrams get their share of each turn. Datagrams first: when the loop was held
+        // up, what seems overdue may have come by now.
         driver.receive_more(now, &mut received, sink).await?;
+        driver.drain(now, sink).await;
+        driver.handle_due(now, sink).await;
         if let Some(reason) = driver.ended {
             return Ok(ClientOutcome { reason, figures: driver.figures() });
         }
