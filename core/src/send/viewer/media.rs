@@ -133,30 +133,34 @@ impl<S: Seal> Viewer<S> {
         }
     }
 
-    /// One more row of a frame of which nothing is known to have come.
+    /// One more row of a frame of which nothing is known to have come, or all of it.
     pub(super) fn poll_tail(&mut self, now: Timestamp, stream: &Stream, buf: &mut [u8]) -> Option<Transmit> {
-        if self.tail_due().is_none_or(|due| now < due) {
-            return None;
+        while self.tail_due().is_some_and(|due| now >= due) {
+            let at = self.tails.iter().position(|tail| tail.next <= now)?;
+            let id = self.tails.get(at)?.id;
+            if self.plan_lost_frame(now, stream, id) {
+                self.tails.remove(at);
+                if let Some(transmit) = self.poll_repair(now, stream, buf) {
+                    return Some(transmit);
+                }
+                continue;
+            }
+            let known = stream.buffer.get(id).zip(self.repairs.sent(id).map(|sent| sent.blocks()));
+            // Of all but the newest once: when nothing is heard at all, it is not for one frame's loss.
+            if at + 1 < self.tails.len() || known.is_none() {
+                self.tails.remove(at);
+            } else if let Some(tail) = self.tails.get_mut(at) {
+                let slow = now >= tail.since + TAIL_QUICK_PERIOD;
+                tail.pause = if slow { TAIL_SLOW_PAUSE } else { (tail.pause * 2).min(TAIL_PAUSE_MAX) };
+                tail.next = now + tail.pause;
+            }
+            if let Some((frame, blocks)) = known {
+                let block = u8::try_from(self.sent.newest() % u64::from(blocks)).unwrap_or_default();
+                let pending = Pending { id, key: frame.key, block, symbols: 1, until: now };
+                return self.write_rows(now, stream, frame, pending, buf);
+            }
         }
-        let at = self.tails.iter().position(|tail| tail.next <= now)?;
-        let id = self.tails.get(at)?.id;
-        if self.plan_lost_frame(now, stream, id) {
-            self.tails.remove(at);
-            return self.poll_repair(now, stream, buf);
-        }
-        let known = stream.buffer.get(id).zip(self.repairs.sent(id).map(|sent| sent.blocks()));
-        // Of all but the newest once: when nothing is heard at all, it is not for one frame's loss.
-        if at + 1 < self.tails.len() || known.is_none() {
-            self.tails.remove(at);
-        } else if let Some(tail) = self.tails.get_mut(at) {
-            let slow = now >= tail.since + TAIL_QUICK_PERIOD;
-            tail.pause = if slow { TAIL_SLOW_PAUSE } else { (tail.pause * 2).min(TAIL_PAUSE_MAX) };
-            tail.next = now + tail.pause;
-        }
-        let (frame, blocks) = known?;
-        let block = u8::try_from(self.sent.newest() % u64::from(blocks)).unwrap_or_default();
-        let pending = Pending { id, key: frame.key, block, symbols: 1, until: now };
-        self.write_rows(now, stream, frame, pending, buf)
+        None
     }
 
     /// On a path whose bursts take whole frames, one of which nothing was acknowledged is sent again while that is in
