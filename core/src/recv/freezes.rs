@@ -116,13 +116,14 @@ impl Freezes {
     /// The user wants to see nothing: what was shown last is to stand.
     pub(super) const fn pause(&mut self) {
         self.last = None;
+        self.silence = Duration::ZERO;
     }
 
     /// A frame is on the screen; the freeze that this ends.
     pub(super) fn shown(&mut self, now: Timestamp, record: &FrameRecord, ledger: &Ledger) -> Option<Freeze> {
         let next = Shown { frame_id: record.frame_id, at: now, captured: record.captured };
-        let last = self.last.replace(next)?;
         let silence = core::mem::take(&mut self.silence);
+        let last = self.last.replace(next)?;
         let length = now - last.at;
         if length <= FREEZE_PERIOD_MIN || length <= longest_pause(last, next, ledger) * 2 {
             return None;

@@ -11,6 +11,8 @@ const DELAYS_MAX: usize = 64;
 const SAMPLES_MAX: usize = 16;
 /// Frames among which the usual delay is found.
 const SMOOTHED_MAX: usize = 256;
+/// No picture waits for longer, whatever its capture time claims.
+const SMOOTHING_MAX: Duration = Duration::from_millis(500);
 /// The delay falls by this fraction of the time that passes: 5 ms a second.
 const SMOOTHING_FALL: u32 = 200;
 /// Budget while nothing is known of the path.
@@ -142,7 +144,7 @@ impl Smoothing {
 
     /// From its capture until a frame is to be shown, at most `budget`.
     pub(super) fn get(&self, budget: Duration) -> Duration {
-        self.delay.min(budget)
+        self.delay.min(budget).min(SMOOTHING_MAX)
     }
 }
 

@@ -112,6 +112,7 @@ impl Receiver {
         }
         if let Some((newest, at)) = self.newest_arrival
             && newest == frame_id
+            && !header.parity
         {
             self.gaps.observe(now, now - at);
         }

@@ -143,7 +143,9 @@ impl Reporter {
         let mut needs_len = 0;
         self.frames_asked.clear();
         let symbols = receiver.needs(now, pace, |id, need| {
-            self.frames_asked.push(id);
+            if self.frames_asked.last() != Some(&id) {
+                self.frames_asked.push(id);
+            }
             if let Some(place) = needs.get_mut(needs_len) {
                 *place = need.to_bytes();
                 needs_len += 1;

@@ -1,6 +1,7 @@
 //! What waits to be sent to one viewer: references to frames, bounded in bytes and in age.
 
 use alloc::collections::VecDeque;
+use core::cell::Cell;
 use core::time::Duration;
 
 use super::frame_buffer::Frame;
@@ -133,6 +134,12 @@ impl Queue {
         way_back: bool,
         mut withheld: impl FnMut(u64),
     ) -> Offered {
+        let reference = frame.place.reference.filter(|_| !way_back);
+        let lacks_reference = Cell::new(false);
+        let mut withheld = |id| {
+            lacks_reference.set(lacks_reference.get() || reference == Some(id));
+            withheld(id);
+        };
         // Of a source with layers the upper ones go in time for the base layer to keep its place.
         let early = Patience { age_max: patience.age_max / 2, ..patience };
         if frame.place.is_told && self.is_over(now, frame, early) {
@@ -143,6 +150,10 @@ impl Queue {
         }
         if self.is_over(now, frame, patience) {
             self.drop_where(|queued| queued.frame.place.is_droppable(), &mut withheld);
+        }
+        // What it refers to may have gone just now.
+        if lacks_reference.get() {
+            return if frame.place.is_droppable() { Offered::Refused } else { Offered::NeedsRemedy };
         }
         if self.is_over(now, frame, patience) {
             if frame.place.is_droppable() {
@@ -247,6 +258,22 @@ mod tests {
         assert_eq!((queue.bytes(), queue.dropped()), (0, 2));
         offer(&mut queue, 140, &frame(5, true, false, 10));
         assert_eq!(offer(&mut queue, 260, &frame(6, true, false, 10)), (Offered::Queued, [5].to_vec()));
+    }
+
+    #[test]
+    fn what_refers_to_a_frame_that_goes_goes_with_it() {
+        let mut queue = Queue::default();
+        let told = |id, reference, disposable| {
+            let mut frame = frame(id, false, disposable, 10);
+            frame.place.reference = Some(reference);
+            frame.place.is_told = true;
+            frame.place.temporal_id = 1;
+            frame
+        };
+        offer(&mut queue, 0, &told(2, 1, true));
+        offer(&mut queue, 30, &told(3, 1, false));
+        assert_eq!(offer(&mut queue, 60, &told(4, 3, true)), (Offered::Refused, [2, 3].to_vec()));
+        assert_eq!(offer(&mut queue, 61, &told(5, 1, true)), (Offered::Queued, [].to_vec()));
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub(super) struct ReferenceChain {
     /// Frame ids and what they refer to, 0 for nothing, each in the place of its id.
     frames: Vec<(u64, u64)>,
     newest_reference: Option<u64>,
+    newest_key: u64,
     /// Long-term references since the last key frame and when they were made, oldest first.
     long_term: VecDeque<(u64, Timestamp)>,
 }
@@ -44,6 +45,7 @@ impl Default for ReferenceChain {
         Self {
             frames: vec![(0, 0); FRAMES_REMEMBERED_MAX],
             newest_reference: None,
+            newest_key: 0,
             long_term: VecDeque::with_capacity(LONG_TERM_REFERENCES_MAX),
         }
     }
@@ -62,7 +64,8 @@ impl ReferenceChain {
 
     /// Whether a decoder that has seen everything may still have a frame.
     fn may_be_kept(&self, id: u64) -> bool {
-        self.newest_reference == Some(id) || self.is_long_term(id) || self.reference_of(id).is_some()
+        let is_known = self.newest_reference == Some(id) || self.is_long_term(id) || self.reference_of(id).is_some();
+        is_known && id >= self.newest_key
     }
 
     /// Frame `id` refers to `reference`, to none if it is a key frame.
@@ -80,6 +83,7 @@ impl ReferenceChain {
         if reference.is_none() {
             // A decoder forgets everything at a key frame (ITU-T H.264, clause 8.2.5.1).
             self.long_term.clear();
+            self.newest_key = id;
         }
         if !disposable {
             self.newest_reference = Some(id);
@@ -225,6 +229,7 @@ mod tests {
         // It went on with frame 5, which does not need frame 4: nobody knows whether it decoded that.
         assert!(!held.decoded(5, &chain) && !held.contains(4));
         chain.add(NOW, 6, None, false, false);
+        assert_eq!(chain.resolve(7, to(5)), Err(AccessUnitRefused::UnknownReference { frame_id: 5 }));
         assert!(!held.any(&chain), "a key frame ends them all");
         assert!(!held.decoded(6, &chain) && held.references.is_empty());
     }

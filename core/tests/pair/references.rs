@@ -240,7 +240,7 @@ fn a_viewer_that_shows_nothing_is_not_waited_for_long() {
     let marked = world.feed_told(Kind::Delta, 900, MARKED);
     world.run(200 * MS);
     assert_eq!(shared(&world), [] as [u64; 0], "it may still come");
-    world.run(400 * MS);
+    world.run(800 * MS);
     lose_frames(&mut world, marked + 1..=marked + 1);
     world.play(12, FRAME, |_| (Kind::Delta, 900));
     assert_eq!(references_wanted(&world), [marked]);

@@ -186,5 +186,7 @@ impl<S: Seal> Viewer<S> {
         let segment_max = self.mtu.get() - self.channel.overhead() - FRAGMENT_HEADER_BYTES;
         self.queue.recut(segment_max);
         self.repairs.recut(segment_max);
+        // Their rows were counted for the old cut.
+        self.late.clear();
     }
 }

@@ -139,7 +139,13 @@ impl<S: Seal> Viewer<S> {
             let at = self.tails.iter().position(|tail| tail.next <= now)?;
             let id = self.tails.get(at)?.id;
             if self.plan_lost_frame(now, stream, id) {
-                self.tails.remove(at);
+                // The newest one is watched on: nothing behind it would tell that this is lost, too.
+                let pause = self.sent.rtt().timeout();
+                if at + 1 < self.tails.len() {
+                    self.tails.remove(at);
+                } else if let Some(tail) = self.tails.get_mut(at) {
+                    tail.next = now + pause;
+                }
                 if let Some(transmit) = self.poll_repair(now, stream, buf) {
                     return Some(transmit);
                 }

@@ -14,8 +14,9 @@ use crate::time::Timestamp;
 /// A way back sent this long ago, plus a round trip, should have shown its effect.
 const REMEDY_EFFECT_PERIOD: Duration = Duration::from_millis(50);
 
-/// A viewer that has not come as far as a reference by so long, and two round trips, after it was made is not waited for.
-const REFERENCE_PATIENCE: Duration = Duration::from_millis(500);
+/// A viewer that has not come as far as a reference so long after it was made is not waited for, however long its round
+/// trip claims to be.
+const REFERENCE_PATIENCE: Duration = Duration::from_millis(900);
 /// Frames of upper layers that are known to be missing: a base layer's frame ends what depends on them.
 pub(super) const WITHOUT_MAX: usize = 8;
 
@@ -64,9 +65,10 @@ impl<S: Seal> Viewer<S> {
     pub(in crate::send) fn has_a_say(&self, now: Timestamp, reference: u64, made: Timestamp) -> bool {
         let gets_media = self.state == ViewerState::Live && !self.wishes.is_paused();
         let needs_little = now >= self.key_bucket.next();
-        let is_late = now > made.max(self.accepted_at) + REFERENCE_PATIENCE + self.sent.rtt().or_initial() * 2;
+        let is_late = now > made + REFERENCE_PATIENCE;
+        let has_come = self.last_decoded >= Some(reference) || (self.last_decoded.is_some() && !is_late);
         // A way back is for those first that ask for one.
-        gets_media && (self.asks || (needs_little && (self.last_decoded >= Some(reference) || !is_late)))
+        gets_media && (self.asks || (needs_little && has_come))
     }
 
     /// Whether it has decoded a long-term reference.
