@@ -163,11 +163,11 @@ def varint(data, at):
 
 
 def access_unit(frame):
-    """What is behind a frame's header: flags, epoch, reference delta, capture time, length."""
+    """What is behind a frame's header: flags, epoch, reference delta, capture time, encode time, length."""
     assert frame[0] & 0x20, "a key frame"
     delta, at = varint(frame, 2)
     assert delta == 0, "which refers to none"
-    length, at = varint(frame, at + 4)
+    length, at = varint(frame, at + 4 + 2)
     assert at + length == len(frame)
     return frame[at:]
 
