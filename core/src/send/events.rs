@@ -65,13 +65,13 @@ pub enum ServerEvent {
     PairingCode(Option<PairingCode>),
     /// The encoder should make its next picture a key frame.
     KeyFrameWanted,
-    /// The encoder should let its next picture refer to this frame alone, a long-term reference that every viewer has; a
-    /// key frame will do, too.
+    /// The encoder should let its next picture refer to this frame alone, a long-term reference that every viewer has but
+    /// for those that would not be helped by it, always need help, or show nothing; a key frame will do, too.
     ReferenceWanted {
         /// The frame.
         reference: u64,
     },
-    /// Every viewer has decoded this long-term reference.
+    /// Every viewer has decoded this long-term reference, but for the same ones.
     ReferenceShared {
         /// The frame.
         reference: u64,
@@ -92,6 +92,8 @@ pub enum TimeoutReason {
     Viewer,
     /// Requests for a way back have been collected.
     Remedy,
+    /// Who lacks a long-term reference by now is waited for no longer.
+    Reference,
     /// The pairing code is to be changed.
     Pairing,
     /// What viewers have not decoded by now they will not.

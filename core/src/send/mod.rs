@@ -16,6 +16,7 @@ mod pacer;
 mod packetizer;
 mod pairing;
 mod queue;
+mod recovery;
 pub mod redundancy;
 mod references;
 mod remedy;

@@ -101,6 +101,10 @@ impl ReferenceChain {
         self.long_term.iter().rev().copied()
     }
 
+    pub(super) fn newest_long_term(&self) -> Option<u64> {
+        self.long_term.back().map(|(reference, _)| *reference)
+    }
+
     /// Whether a frame that refers to `reference` does without frames behind it.
     pub(super) fn is_way_back(&self, reference: u64) -> bool {
         self.is_long_term(reference) && self.newest_reference != Some(reference)
@@ -138,11 +142,17 @@ pub(super) struct Held {
     references: VecDeque<u64>,
     /// References up to here have been judged.
     judged: u64,
+    /// Its decoder has failed at this frame, or before; only a key frame behind it helps.
+    failed: Option<u64>,
 }
 
 impl Held {
     /// The viewer has decoded frame `decoded`; whether it turned out to hold one more.
     pub(super) fn decoded(&mut self, decoded: u64, chain: &ReferenceChain) -> bool {
+        if self.failed.is_some_and(|bad| chain.newest_key <= bad || decoded < chain.newest_key) {
+            return false;
+        }
+        self.failed = None;
         let before = self.references.len();
         for (reference, _) in chain.long_term().filter(|(id, _)| (self.judged + 1..=decoded).contains(id)) {
             if chain.descends(decoded, reference) {
@@ -155,9 +165,16 @@ impl Held {
         news
     }
 
-    /// The viewer's decoder has failed: nobody knows what is left in it.
-    pub(super) fn forget(&mut self) {
+    /// The viewer's decoder has failed at frame `first_bad`, and nobody knows what is left in it. A viewer that names a
+    /// frame before those that it showed has lost what it showed all the same.
+    pub(super) fn forget(&mut self, first_bad: u64) {
         self.references.clear();
+        self.failed = self.failed.max(Some(first_bad.max(self.judged)));
+    }
+
+    /// Whether nothing but a key frame helps.
+    pub(super) const fn has_failed(&self) -> bool {
+        self.failed.is_some()
     }
 
     pub(super) fn contains(&self, id: u64) -> bool {
@@ -232,6 +249,22 @@ mod tests {
         assert_eq!(chain.resolve(7, to(5)), Err(AccessUnitRefused::UnknownReference { frame_id: 5 }));
         assert!(!held.any(&chain), "a key frame ends them all");
         assert!(!held.decoded(6, &chain) && held.references.is_empty());
+    }
+
+    #[test]
+    fn a_decoder_that_failed_holds_nothing_before_the_next_key_frame() {
+        let mut chain = chain();
+        let mut held = Held::default();
+        assert!(held.decoded(4, &chain) && held.contains(4));
+        // Whatever frame it names.
+        held.forget(2);
+        assert!(!held.contains(4) && held.has_failed());
+        assert!(!held.decoded(5, &chain) && held.has_failed(), "no key frame has come since");
+        chain.add(NOW, 6, None, false, true);
+        assert!(held.decoded(6, &chain) && held.contains(6) && !held.has_failed());
+        held.forget(9);
+        chain.add(NOW, 7, None, false, true);
+        assert!(!held.decoded(7, &chain), "that is before what it fails at");
     }
 
     #[test]

@@ -26,13 +26,14 @@ pub(super) struct RemedyPolicy {
     recovery: Recovery,
     bucket: TokenBucket,
     wanted: Option<(Remedy, Timestamp)>,
-    asked_at: Option<Timestamp>,
+    /// What the encoder was asked for and has not made yet, and when.
+    asked: Option<(Request, Timestamp)>,
 }
 
 impl RemedyPolicy {
     pub(super) const fn new(now: Timestamp, recovery: Recovery) -> Self {
         let bucket = TokenBucket::new(now, KEY_FRAME_BURST, KEY_FRAME_SPACING);
-        Self { recovery, bucket, wanted: None, asked_at: None }
+        Self { recovery, bucket, wanted: None, asked: None }
     }
 
     /// Whether the source can do anything when asked.
@@ -54,7 +55,7 @@ impl RemedyPolicy {
         let since = self.wanted.map_or(now, |(_, since)| since);
         self.wanted = Some((remedy, since));
         // What was asked for does not help everybody.
-        self.asked_at = None;
+        self.asked = None;
     }
 
     /// Whether asking for one more would change nothing.
@@ -68,11 +69,12 @@ impl RemedyPolicy {
         self.wanted = None;
     }
 
-    /// One was made: whoever wanted no more before gets it.
-    pub(super) fn made(&mut self, remedy: Remedy) {
-        if self.wanted.is_some_and(|(wanted, _)| wanted <= remedy) {
+    /// One was made. A key frame helps everybody; a picture that refers to a long-term reference may do so for the
+    /// encoder's own reasons, and helps those that wait only if the reference is the one that they have.
+    pub(super) fn made(&mut self, made: Request) {
+        if made == Request::KeyFrame || self.asked.is_some_and(|(asked, _)| asked == made) {
             self.wanted = None;
-            self.asked_at = None;
+            self.asked = None;
         }
     }
 
@@ -89,15 +91,16 @@ impl RemedyPolicy {
                 return None;
             }
         }
-        self.asked_at = Some(now);
-        Some(reference.map_or(Request::KeyFrame, Request::Reference))
+        let request = reference.map_or(Request::KeyFrame, Request::Reference);
+        self.asked = Some((request, now));
+        Some(request)
     }
 
     /// When [`poll`](Self::poll) may say yes.
     pub(super) fn due(&self) -> Option<Timestamp> {
         let (remedy, since) = self.wanted?;
         let settled = since + REMEDY_COALESCE_PERIOD;
-        let unanswered = self.asked_at.map_or(Timestamp::ZERO, |asked| asked + ANSWER_PERIOD);
+        let unanswered = self.asked.map_or(Timestamp::ZERO, |(_, at)| at + ANSWER_PERIOD);
         let spaced = if remedy == Remedy::KeyFrame { self.bucket.next() } else { Timestamp::ZERO };
         Some(settled.max(unanswered).max(spaced))
     }
@@ -133,7 +136,7 @@ mod tests {
         assert_eq!(policy.poll(ms(1_030), || Some(1)), Some(Request::KeyFrame), "it can do no less");
         policy.want(ms(1_040), Remedy::KeyFrame);
         assert_eq!(policy.poll(ms(1_100), || None), None, "the encoder is already at it");
-        policy.made(Remedy::KeyFrame);
+        policy.made(Request::KeyFrame);
         assert_eq!(policy.due(), None);
     }
 
@@ -145,7 +148,7 @@ mod tests {
             policy.want(ms(0), Remedy::KeyFrame);
             let due = policy.due().unwrap();
             assert_eq!(policy.poll(due, || Some(1)), Some(Request::KeyFrame));
-            policy.made(Remedy::KeyFrame);
+            policy.made(Request::KeyFrame);
             *at = due.as_micros() / 1_000;
         }
         assert_eq!(asked, [30, 30, 530, 1_030]);
@@ -158,7 +161,7 @@ mod tests {
         let mut policy = policy(Recovery::LongTermReferences);
         policy.want(ms(0), Remedy::Reference);
         assert_eq!(policy.poll(ms(30), || None), Some(Request::KeyFrame));
-        policy.made(Remedy::Reference);
+        policy.made(Request::Reference(1));
         assert!(policy.covers(Remedy::KeyFrame), "still wanted");
     }
 
@@ -170,6 +173,18 @@ mod tests {
         assert!(policy.covers(Remedy::Reference) && !policy.covers(Remedy::KeyFrame));
         policy.want(ms(40), Remedy::KeyFrame);
         assert_eq!(policy.poll(ms(40), || Some(1)), Some(Request::KeyFrame));
+    }
+
+    #[test]
+    fn only_the_reference_that_was_asked_for_answers() {
+        let mut policy = policy(Recovery::LongTermReferences);
+        policy.want(ms(0), Remedy::Reference);
+        policy.made(Request::Reference(3));
+        assert_eq!(policy.poll(ms(30), || Some(3)), Some(Request::Reference(3)), "it had not been asked yet");
+        policy.made(Request::Reference(4));
+        assert!(policy.covers(Remedy::Reference));
+        policy.made(Request::Reference(3));
+        assert_eq!((policy.covers(Remedy::Reference), policy.due()), (false, None));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::admission::Door;
 use super::events::{LeaveReason, ServerEvent, ServerStats, TimeoutReason, ViewerInfo};
 use super::references::{Recovery, References};
-use super::remedy::{Remedy, RemedyPolicy, Request};
+use super::remedy::{RemedyPolicy, Request};
 use super::state::{ViewerInput, ViewerState};
 use super::stream::{AccessUnitRefused, Stream};
 use super::target::Target;
@@ -17,7 +17,6 @@ use super::viewers::Viewers;
 use crate::handshake::Handshake;
 use crate::limits::{EVENTS_MAX, REPAIR_PERIOD_MAX, VIEWERS_MAX};
 use crate::nal::Codec;
-use crate::seal::Seal;
 use crate::time::Timestamp;
 use crate::transmit::Transmit;
 use crate::wire::CloseCode;
@@ -58,7 +57,7 @@ pub struct Server<H: Handshake> {
     /// Set once: what viewers are told from then on, and until when those that are behind may catch up.
     pub(super) ending: Option<(CloseCode, Timestamp)>,
     finished: bool,
-    now: Timestamp,
+    pub(super) now: Timestamp,
 }
 
 impl<H: Handshake> Server<H> {
@@ -168,19 +167,16 @@ impl<H: Handshake> Server<H> {
         if frame.key {
             self.stats.key_frames += 1;
             self.confirmed = None;
-            self.remedies.made(Remedy::KeyFrame);
-        } else if frame.place.long_term.is_some() {
+            self.remedies.made(Request::KeyFrame);
+        } else if let Some(reference) = frame.place.long_term {
             self.stats.recovery_frames += 1;
-            self.remedies.made(Remedy::Reference);
+            self.remedies.made(Request::Reference(reference));
         }
         self.stream.buffer.push(frame.clone());
         for index in self.viewers.indices() {
             let Some(viewer) = self.viewers.get_mut(index) else { continue };
             viewer.offer(now, &frame, &self.stream);
-            let remedy = viewer.remedy(None, &self.stream.references);
-            if !self.remedies.covers(remedy) && viewer.is_remedy_needed(now) {
-                self.remedies.want(now, remedy);
-            }
+            self.want_remedy_for(now, index);
             self.viewers.reschedule(index, &self.stream);
         }
         Ok(frame.id)
@@ -242,32 +238,7 @@ impl<H: Handshake> Server<H> {
             self.push(ServerEvent::PairingCode(self.door.pairing_code()));
         }
         self.ask_encoder(now);
-    }
-
-    fn ask_encoder(&mut self, now: Timestamp) {
-        let Self { remedies, stream, viewers, .. } = self;
-        match remedies.poll(now, || shared_reference(now, stream, viewers)) {
-            Some(Request::KeyFrame) => {
-                self.stats.key_frames_wanted += 1;
-                self.push(ServerEvent::KeyFrameWanted);
-            }
-            Some(Request::Reference(reference)) => {
-                self.stats.recovery_frames_wanted += 1;
-                self.push(ServerEvent::ReferenceWanted { reference });
-            }
-            None => {}
-        }
-    }
-
-    /// Somebody holds one more long-term reference: tells the shell if everybody has it now.
-    pub(super) fn confirm_references(&mut self, now: Timestamp) {
-        let shared = shared_reference(now, &self.stream, &self.viewers);
-        if let Some(reference) = shared
-            && shared > self.confirmed
-        {
-            self.confirmed = shared;
-            self.push(ServerEvent::ReferenceShared { reference });
-        }
+        self.confirm_references(now);
     }
 
     /// The next datagrams to send to one viewer, written to the start of `buf`, which should hold
@@ -311,11 +282,12 @@ impl<H: Handshake> Server<H> {
         let viewer = self.viewers.timeouts.first().map(|(at, _)| (at, TimeoutReason::Viewer));
         let pairing = self.door.pairing_due().map(|at| (at, TimeoutReason::Pairing));
         let remedy = self.remedies.due().map(|at| (at, TimeoutReason::Remedy));
+        let reference = self.confirmation_due().map(|at| (at, TimeoutReason::Reference));
         let drain = match self.ending {
             Some((CloseCode::EndOfStream, until)) if self.now < until => Some((until, TimeoutReason::Drain)),
             _ => None,
         };
-        [transmit, viewer, pairing, remedy, drain].into_iter().flatten().min_by_key(|(at, _)| *at)
+        [transmit, viewer, pairing, remedy, reference, drain].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     /// How many subscriptions there are, half-open ones too.
@@ -347,6 +319,7 @@ impl<H: Handshake> Server<H> {
     pub(super) fn remove(&mut self, index: usize, input: ViewerInput, reason: Option<LeaveReason>) {
         let Some(mut viewer) = self.viewers.remove(index) else { return };
         viewer.step(input);
+        self.confirm_references(self.now);
         if let Some(reason) = reason
             && viewer.has_joined
         {
@@ -399,13 +372,4 @@ impl<H: Handshake> Server<H> {
             self.push(ServerEvent::Finished);
         }
     }
-}
-
-/// The newest long-term reference that every viewer with a say has decoded.
-fn shared_reference<S: Seal>(now: Timestamp, stream: &Stream, viewers: &Viewers<S>) -> Option<u64> {
-    let mut references = stream.references.long_term();
-    let shared = references.find(|(reference, made)| {
-        viewers.iter().all(|viewer| viewer.holds(*reference) || !viewer.has_a_say(now, *reference, *made))
-    });
-    shared.map(|(reference, _)| reference)
 }

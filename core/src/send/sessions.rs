@@ -4,7 +4,6 @@ use core::net::SocketAddr;
 
 use super::events::{LeaveReason, ServerEvent};
 use super::frame_buffer::Frame;
-use super::remedy::Remedy;
 use super::server::Server;
 use super::state::{ViewerInput, ViewerState};
 use super::viewer::Viewer;
@@ -98,6 +97,7 @@ impl<H: Handshake> Server<H> {
                 if viewer.handle_wish(wish) && viewer.state == ViewerState::Live {
                     self.catch_up(now, index);
                 }
+                self.confirm_references(now);
             }
             Control::Close(_) => {
                 if viewer.state == ViewerState::Closing {
@@ -169,11 +169,11 @@ impl<H: Handshake> Server<H> {
     fn catch_up(&mut self, now: Timestamp, index: usize) {
         let Some(viewer) = self.viewers.get_mut(index) else { return };
         let key = self.stream.buffer.key().filter(|key| viewer.can_begin_with(key.id));
-        let Some(key) = key else { return self.remedies.want(now, Remedy::KeyFrame) };
+        let Some(key) = key else { return self.want_remedy_for(now, index) };
         let chain_bytes: usize = self.stream.buffer.chain().map(Frame::len).sum();
         let bytes_max = if self.remedies.is_possible() { key.len() * 3 / 2 } else { CATCH_UP_BYTES_MAX };
         if chain_bytes > bytes_max {
-            return self.remedies.want(now, Remedy::KeyFrame);
+            return self.want_remedy_for(now, index);
         }
         for frame in self.stream.buffer.chain() {
             viewer.offer(now, frame, &self.stream);

@@ -116,7 +116,6 @@ impl Stream {
         }
         let id = self.newest + 1;
         let reference = if unit.key { None } else { Some(self.references.resolve(id, told)?) };
-        let long_term = reference.filter(|reference| self.references.is_way_back(*reference));
         let changed = self.parameter_sets.observe(&body);
         let size = self.parameter_sets.dimensions();
         let geometry_changed = size != self.size;
@@ -129,6 +128,10 @@ impl Stream {
         self.newest = id;
         let disposable = unit.disposable && !unit.key;
         let marks_long_term = told.marks_long_term && !disposable;
+        let temporal_id = unit.temporal_id.min(3);
+        let mut place = Place { reference, long_term: None, disposable, temporal_id, is_told: told.refers_to.is_some() };
+        // The base layer does not go on from a frame of an upper one, whatever that refers to.
+        place.long_term = reference.filter(|id| !place.is_droppable() && self.references.is_way_back(*id));
         self.references.add(now, id, reference, disposable, marks_long_term);
         self.rate.add(now, body.len());
         if unit.key {
@@ -142,20 +145,13 @@ impl Stream {
             key: unit.key,
             parameter_sets: unit.has_parameter_sets,
             marks_long_term,
-            uses_long_term: long_term.is_some(),
+            uses_long_term: place.long_term.is_some(),
             geometry_changed,
             parameter_epoch: self.parameter_sets.epoch(),
             reference_delta: reference.map_or(0, |reference| u32::try_from(id - reference).unwrap_or(u32::MAX)),
             capture_us: capture.low_u32(),
             encode_units: encode_units(now.saturating_since(capture)),
             body_len: u32::try_from(body.len()).unwrap_or(u32::MAX),
-        };
-        let place = Place {
-            reference,
-            long_term,
-            disposable,
-            temporal_id: unit.temporal_id.min(3),
-            is_told: told.refers_to.is_some(),
         };
         Ok(Frame::new(id, place, &header, body))
     }

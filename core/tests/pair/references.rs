@@ -3,7 +3,9 @@
 use core::time::Duration;
 
 use nalcast_core::send::{Recovery, References, ServerConfig, ServerEvent};
+use nalcast_core::wire::Writer;
 use nalcast_core::wire::control::{Control, Wish};
+use nalcast_core::wire::feedback::{Acks, Feedback, Needs, Recover, RecoverKind};
 
 use crate::world::look::{DELAY, FRAME, MS, asks_to_recover, frame_of, lose_frames, released, say, wanted};
 use crate::world::{Datagram, Kind, World, server_config};
@@ -272,5 +274,131 @@ fn who_was_away_while_the_references_changed_gets_a_key_frame() {
         };
         world.run(FRAME);
     }
+    assert_eq!(released(&world, 0).last(), Some(&world.source.newest()));
+}
+
+/// Two viewers of which the second one has not got frame `marked`, a long-term reference.
+fn one_lacks() -> (World, u64) {
+    let mut world = up(2);
+    let marked = world.source.newest() + 1;
+    world.fate = Box::new(move |datagram| {
+        let lost = datagram.viewer == 1 && frame_of(datagram).is_some_and(|id| u64::from(id) >= marked);
+        if lost { vec![] } else { vec![Duration::ZERO] }
+    });
+    assert_eq!(world.feed_told(Kind::Delta, 900, MARKED), marked);
+    world.run(100 * MS);
+    assert_eq!(shared(&world), [] as [u64; 0]);
+    (world, marked)
+}
+
+#[test]
+fn a_reference_is_shared_once_who_lacks_it_is_gone_or_pauses_or_waited_for_long_enough() {
+    let (mut world, marked) = one_lacks();
+    world.at_viewer(1, |client, now| client.handle_leave(now));
+    world.run(100 * MS);
+    assert_eq!(shared(&world), [marked]);
+
+    let (mut world, marked) = one_lacks();
+    world.at_viewer(1, |client, now| client.handle_pause(now, true));
+    world.run(100 * MS);
+    assert_eq!(shared(&world), [marked]);
+
+    let (mut world, marked) = one_lacks();
+    world.run(750 * MS);
+    assert_eq!(shared(&world), [] as [u64; 0]);
+    world.run(100 * MS);
+    assert_eq!(shared(&world), [marked]);
+}
+
+#[test]
+fn a_viewer_that_says_it_failed_takes_no_reference_from_the_others() {
+    let mut world = up(2);
+    let key = world.feed_told(Kind::Key, 900, MARKED);
+    world.run(40 * MS);
+    assert_eq!(shared(&world), [key]);
+    // It names a frame that the key frame on its way helps against: it costs it nothing.
+    let first_bad = u16::try_from(key - 1).expect("a small number");
+    let report = Feedback {
+        config_epoch: 1,
+        largest: 1,
+        ack_delay: 0,
+        received_at: 0,
+        last_decoded: None,
+        waiting_for: first_bad,
+        paused: false,
+        acks: Acks::default(),
+        needs: Needs::default(),
+        recover: Some(Recover { kind: RecoverKind::Key, first_bad, last_good: 0 }),
+        ce_count: None,
+    };
+    let mut buf = [0; 100];
+    let mut writer = Writer::new(&mut buf);
+    report.write(&mut writer);
+    let len = writer.finish().expect("it fits");
+    say(&mut world, 1, true, &Control::Feedback(&buf[..len]));
+    world.run(60 * MS);
+    assert_eq!((references_wanted(&world), wanted(&world)), (vec![], 0));
+    let lost = key + 5;
+    world.fate = Box::new(move |datagram| {
+        let lost = datagram.viewer == 0 && frame_of(datagram).is_some_and(|id| u64::from(id) == lost);
+        if lost { vec![] } else { vec![Duration::ZERO] }
+    });
+    world.play(16, FRAME, |_| (Kind::Delta, 900));
+    assert_eq!((references_wanted(&world), wanted(&world)), (vec![key], 0));
+}
+
+#[test]
+fn base_frames_that_refer_to_long_term_references_are_no_answer() {
+    let mut world = up(2);
+    let lost = world.source.newest() + 2;
+    world.fate = Box::new(move |datagram| {
+        let lost = datagram.viewer == 0 && frame_of(datagram).is_some_and(|id| u64::from(id) == lost);
+        if lost { vec![] } else { vec![Duration::ZERO] }
+    });
+    // Each base frame is kept and refers to the one before; in between comes a frame of an upper layer that is kept, too.
+    let mut base = world.feed_told(Kind::Delta, 900, MARKED);
+    for _ in 0..12 {
+        let next = world.feed_told(Kind::Delta, 900, References { refers_to: Some(base), marks_long_term: true });
+        world.run(FRAME / 2);
+        world.feed_told(Kind::Upper, 900, to(next));
+        world.run(FRAME / 2);
+        base = next;
+    }
+    assert_eq!((references_wanted(&world), wanted(&world)), (vec![lost - 1], 0));
+    // Those that it still made are none; asked again, it is the same.
+    world.run(1_200 * MS);
+    assert_eq!((references_wanted(&world), wanted(&world)), (vec![lost - 1; 2], 0));
+    world.feed_told(Kind::Delta, 900, to(lost - 1));
+    world.run(2_000 * MS);
+    assert_eq!((references_wanted(&world), wanted(&world)), (vec![lost - 1; 2], 0));
+}
+
+#[test]
+fn pauses_that_begin_and_end_make_no_key_frames_without_end() {
+    let mut world = up(2);
+    for _ in 0..40 {
+        let wanted_before = wanted(&world) + references_wanted(&world).len();
+        world.at_viewer(1, |client, now| client.handle_pause(now, true));
+        world.play(2, FRAME, |_| (Kind::Delta, 900));
+        world.at_viewer(1, |client, now| client.handle_pause(now, false));
+        world.play(2, FRAME, |_| (Kind::Delta, 900));
+        if wanted(&world) + references_wanted(&world).len() > wanted_before {
+            world.feed(Kind::Key, 3_000);
+        }
+    }
+    // 5.3 s: a burst, and one more each two seconds.
+    let asked = wanted(&world) + references_wanted(&world).len();
+    assert!((3..=5).contains(&asked), "{asked}");
+}
+
+#[test]
+fn a_pause_in_which_nothing_was_missed_costs_nothing() {
+    let mut world = up(1);
+    world.at_viewer(0, |client, now| client.handle_pause(now, true));
+    world.run(500 * MS);
+    world.at_viewer(0, |client, now| client.handle_pause(now, false));
+    world.run(500 * MS);
+    world.play(5, FRAME, |_| (Kind::Delta, 900));
+    assert_eq!((references_wanted(&world), wanted(&world)), (vec![], 0));
     assert_eq!(released(&world, 0).last(), Some(&world.source.newest()));
 }

@@ -35,8 +35,8 @@ impl<S: Seal> Viewer<S> {
         }
         self.config_heard = report.config_epoch;
         let mut holds_more = false;
-        if report.recover.is_some_and(|recover| recover.kind == RecoverKind::Key) {
-            self.held.forget();
+        if let Some(recover) = report.recover.filter(|recover| recover.kind == RecoverKind::Key) {
+            self.held.forget(frame_id_full(newest_frame, recover.first_bad).min(newest_frame));
         }
         if let Some(low) = report.last_decoded {
             let decoded = Some(frame_id_full(newest_frame, low)).filter(|id| *id <= newest_frame);

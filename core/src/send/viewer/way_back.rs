@@ -13,10 +13,12 @@ use crate::time::Timestamp;
 
 /// A way back sent this long ago, plus a round trip, should have shown its effect.
 const REMEDY_EFFECT_PERIOD: Duration = Duration::from_millis(50);
+/// However long the round trip claims to be.
+const REMEDY_EFFECT_MAX: Duration = Duration::from_secs(1);
 
 /// A viewer that has not come as far as a reference so long after it was made is not waited for, however long its round
 /// trip claims to be.
-const REFERENCE_PATIENCE: Duration = Duration::from_millis(900);
+pub(in crate::send) const REFERENCE_PATIENCE: Duration = Duration::from_millis(900);
 /// Frames of upper layers that are known to be missing: a base layer's frame ends what depends on them.
 pub(super) const WITHOUT_MAX: usize = 8;
 
@@ -61,14 +63,14 @@ impl<S: Seal> Viewer<S> {
     }
 
     /// Whether the viewer's word counts when the encoder asks whether everybody has a reference that was `made` then: it gets
-    /// media, is not one that always needs help, and shows something of what it gets.
+    /// media, is not one that always needs help, shows something of what it gets, and would be helped by a reference.
     pub(in crate::send) fn has_a_say(&self, now: Timestamp, reference: u64, made: Timestamp) -> bool {
         let gets_media = self.state == ViewerState::Live && !self.wishes.is_paused();
         let needs_little = now >= self.key_bucket.next();
-        let is_late = now > made + REFERENCE_PATIENCE;
+        let is_late = now >= made + REFERENCE_PATIENCE;
         let has_come = self.last_decoded >= Some(reference) || (self.last_decoded.is_some() && !is_late);
         // A way back is for those first that ask for one.
-        gets_media && (self.asks || (needs_little && has_come))
+        gets_media && !self.held.has_failed() && (self.asks || (needs_little && has_come))
     }
 
     /// Whether it has decoded a long-term reference.
@@ -90,7 +92,7 @@ impl<S: Seal> Viewer<S> {
     /// counted against the viewer, so ask only if nothing as good is wanted already.
     pub(in crate::send) fn is_remedy_due(&mut self, now: Timestamp, first_bad: u64) -> bool {
         let waiting = self.newest_way_back_queued().is_some_and(|id| id > first_bad);
-        let effect = self.sent.rtt().or_initial() + REMEDY_EFFECT_PERIOD;
+        let effect = (self.sent.rtt().or_initial() + REMEDY_EFFECT_PERIOD).min(REMEDY_EFFECT_MAX);
         let on_its_way = self.last_way_back.is_some_and(|it| it.id > first_bad && now < it.sent + effect);
         let granted = !waiting && !on_its_way && !self.wishes.is_paused() && self.key_bucket.take(now);
         self.asks |= granted;
