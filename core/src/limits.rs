@@ -192,10 +192,6 @@ pub const RTT_INITIAL: Duration = Duration::from_millis(100);
 
 // --- Key frames ------------------------------------------------------------------------------------------
 
-/// Frames whose ways a viewer remembers.
-pub const LEDGER_FRAMES_MAX: usize = 256;
-/// A picture that stands still for no longer is no freeze.
-pub const FREEZE_PERIOD_MIN: Duration = Duration::from_millis(100);
 /// Frames whose references and capture times the server remembers: more than may be under way.
 pub const FRAMES_REMEMBERED_MAX: usize = 256;
 /// Long-term references at once: no decoder keeps more (ITU-T H.264, clause A.3.1: 16 frames).
@@ -243,6 +239,12 @@ pub const OUTAGE_PERIOD: Duration = Duration::from_millis(300);
 pub const NEED_REPEAT_PERIOD: Duration = Duration::from_millis(10);
 /// Time after which displacement seen earlier no longer counts.
 pub const REORDER_MEMORY: Duration = Duration::from_secs(10);
+/// Frames whose ways a viewer remembers.
+pub const LEDGER_FRAMES_MAX: usize = 256;
+/// Records of frames that wait to be told after one input.
+pub const LEDGER_RECORDS_MAX: usize = 512;
+/// A picture that stands still for no longer is no freeze.
+pub const FREEZE_PERIOD_MIN: Duration = Duration::from_millis(100);
 /// Packet numbers whose arrival is remembered for acknowledgement.
 pub const ARRIVALS_MAX: usize = 1024;
 /// Packet numbers that one report acknowledges below the largest.

@@ -136,9 +136,9 @@ pub async fn run<D: DatagramSocket, S: Handshake>(
             Wake::Word(Word::Undecodable { frame_id }) => driver.client.handle_undecodable(now, frame_id),
             Wake::Datagram(datagram) => driver.handle_received(now, datagram, &mut received)?,
         }
-        // Whatever woke the loop, timeouts and datagrams get their share of each turn. Datagrams first: when the loop was held
-        // up, what seems overdue may have come by now.
-        driver.receive_more(now, &mut received, sink).await?;
+        // Whatever woke the loop, timeouts and datagrams get their share of each turn. Datagrams first, and all of them: when
+        // the loop was held up, what seems overdue may have come by now.
+        driver.receive_more(now, &mut received, sink)?;
         driver.drain(now, sink).await;
         driver.handle_due(now, sink).await;
         if let Some(reason) = driver.ended {
@@ -218,7 +218,7 @@ impl<'a, D: DatagramSocket, S: Handshake> Driver<'a, D, S> {
         }
     }
 
-    async fn receive_more(
+    fn receive_more(
         &mut self,
         now: Timestamp,
         received: &mut [u8],
@@ -227,7 +227,8 @@ impl<'a, D: DatagramSocket, S: Handshake> Driver<'a, D, S> {
         for _ in 0..DATAGRAMS_PER_TURN_MAX {
             let Some(datagram) = self.socket.try_recv_from(received).transpose() else { break };
             self.handle_received(now, datagram, received)?;
-            self.drain(now, sink).await;
+            // What the machine wants to send may be asked for too soon: the next datagram may bring it.
+            self.tell(now, sink);
         }
         Ok(())
     }
@@ -242,6 +243,10 @@ impl<'a, D: DatagramSocket, S: Handshake> Driver<'a, D, S> {
                 note_unreachable(&mut self.client, now, &error);
             }
         }
+        self.tell(now, sink);
+    }
+
+    fn tell(&mut self, now: Timestamp, sink: &mut impl Sink) {
         while let Some(event) = self.client.poll_event() {
             if let ClientEvent::Ended(reason) = event {
                 self.ended = Some(reason);

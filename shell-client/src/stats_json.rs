@@ -2,10 +2,11 @@
 //!
 //! Times are microseconds on one clock of this viewer; what did not happen, or is not known, is null.
 
+use core::time::Duration;
 use std::io;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread;
 
 use nalcast_core::Timestamp;
 use nalcast_core::recv::{Abandoned, ClientStats, FrameRecord, Freeze, FreezeCause, Repaired};
@@ -18,12 +19,16 @@ use crate::driver::Figures;
 const PURPOSE: Purpose = Purpose { name: "the statistics", beside: "viewing", buffer_bytes: 1 << 16 };
 /// Lines that wait for a slow disk or reader; more are dropped, and counted.
 const LINES_MAX: usize = 1024;
+/// At the end of the program a slow disk or reader is waited for so long.
+const END_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Writes the lines on a thread of its own: whoever reads them slowly holds up nobody.
 pub struct StatsJson {
     lines: Option<SyncSender<Value>>,
     dropped: u64,
-    thread: Option<JoinHandle<()>>,
+    /// Breaks off when everything is written.
+    written: Receiver<()>,
+    patience: Duration,
 }
 
 impl StatsJson {
@@ -40,11 +45,15 @@ impl StatsJson {
 
     fn to(out: Output) -> Self {
         let (lines, waiting) = sync_channel(LINES_MAX);
-        let thread = thread::Builder::new().name("statistics".to_owned()).spawn(move || write(out, &waiting));
+        let (writing, written) = sync_channel(0);
+        let thread = thread::Builder::new().name("statistics".to_owned()).spawn(move || {
+            write(out, &waiting);
+            drop(writing);
+        });
         if let Err(error) = &thread {
             tracing::error!("the system refuses a thread: {error}; there will be no statistics");
         }
-        Self { lines: Some(lines), dropped: 0, thread: thread.ok() }
+        Self { lines: Some(lines), dropped: 0, written, patience: END_PATIENCE }
     }
 
     /// A picture's way is over.
@@ -82,11 +91,11 @@ impl StatsJson {
 }
 
 impl Drop for StatsJson {
-    /// Waits until everything is written.
+    /// Waits until everything is written, but not for ever.
     fn drop(&mut self) {
         self.lines = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        if self.written.recv_timeout(self.patience) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!("the last statistics are not written: nobody takes them");
         }
     }
 }
@@ -172,8 +181,6 @@ fn stats(now: Timestamp, figures: &Figures, dropped: u64) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
-
     use super::*;
 
     fn lines(path: &Path) -> Vec<Value> {
@@ -243,6 +250,8 @@ mod tests {
         let mut json = StatsJson::to(Output::to(Box::new(Stubborn(held)), PURPOSE));
         (0..LINES_MAX * 8).for_each(|_| json.frame(&FrameRecord::default()));
         assert!(json.dropped >= 1, "nothing waits without end");
+        json.patience = Duration::from_millis(10);
+        drop(json);
         drop(let_go);
     }
 }

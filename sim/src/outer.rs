@@ -185,19 +185,19 @@ async fn serve(shared: Rc<Shared>, egress: Egress, scenario: OuterScenario) -> H
     let clock = shell_server::clock::Clock::start();
     let model = SourceModel { key_bytes: 30_000, delta_bytes: 500..=9_000, ..SourceModel::default() };
     let fps = u8::try_from(model.fps).unwrap_or(u8::MAX);
-    let key_wanted = Rc::new(Cell::new(false));
+    let wishes = Rc::new(Wishes::default());
     let (units, mut source) = mpsc::channel(4);
     {
-        let (key_wanted, shared) = (Rc::clone(&key_wanted), Rc::clone(&shared));
+        let (wishes, shared) = (Rc::clone(&wishes), Rc::clone(&shared));
         let synthetic = SyntheticSource::new(scenario.seed ^ incarnation as u64, model);
-        tokio::task::spawn_local(feed(synthetic, units, key_wanted, shared, scenario.source_ends));
+        tokio::task::spawn_local(feed(synthetic, units, wishes, shared, scenario.source_ends));
     }
     let config =
         ServerConfig { codec: Codec::H264, fps, recovery: Recovery::KeyFrames, viewers_max: 64, pairing: false };
     let mut secret = [0; 32];
     Rng::new(scenario.seed ^ incarnation as u64).fork(9).fill(&mut secret);
     let server = Server::new(config, Plain, secret, clock.now());
-    let mut hooks = Hooks(key_wanted);
+    let mut hooks = Hooks(wishes);
     // Nobody asks for anything.
     let (_, mut removals) = mpsc::channel(1);
     let io = shell_server::driver::ServerIo {
@@ -211,11 +211,22 @@ async fn serve(shared: Rc<Shared>, egress: Egress, scenario: OuterScenario) -> H
     Ok(())
 }
 
-struct Hooks(Rc<Cell<bool>>);
+/// What the server wishes of its source.
+#[derive(Default)]
+struct Wishes {
+    key: Cell<bool>,
+    bits_per_second: Cell<Option<u64>>,
+}
+
+struct Hooks(Rc<Wishes>);
 
 impl shell_server::driver::ServerHooks for Hooks {
     fn request_key_frame(&mut self) {
-        self.0.set(true);
+        self.0.key.set(true);
+    }
+
+    fn limit_bitrate(&mut self, bits_per_second: Option<u64>) {
+        self.0.bits_per_second.set(bits_per_second);
     }
 }
 
@@ -223,7 +234,7 @@ impl shell_server::driver::ServerHooks for Hooks {
 async fn feed(
     mut source: SyntheticSource,
     units: mpsc::Sender<SourceEvent>,
-    key_wanted: Rc<Cell<bool>>,
+    wishes: Rc<Wishes>,
     shared: Rc<Shared>,
     ends: Duration,
 ) {
@@ -232,9 +243,10 @@ async fn feed(
     while turmoil::sim_elapsed().is_some_and(|elapsed| elapsed < ends) {
         let capture = start + Duration::from_micros(source.next_capture().as_micros());
         tokio::time::sleep_until(capture).await;
-        if key_wanted.take() {
+        if wishes.key.take() {
             source.request_key();
         }
+        source.limit(wishes.bits_per_second.get());
         let unit = source.next_unit();
         frame_id += 1;
         if let Some(made) = shared.made.borrow_mut().last_mut() {

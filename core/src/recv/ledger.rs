@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::outcome::{Abandoned, Released};
 use super::slot::Repaired;
-use crate::limits::LEDGER_FRAMES_MAX;
+use crate::limits::{LEDGER_FRAMES_MAX, LEDGER_RECORDS_MAX};
 use crate::time::Timestamp;
 
 /// Frames that may wait for their decoder or their screen; older ones are written off.
@@ -52,6 +52,17 @@ struct Line {
     record: FrameRecord,
     /// It was told.
     closed: bool,
+}
+
+impl Line {
+    /// The record will not change any more: it is told if anything became of the frame, and if there is room. Nobody but a
+    /// server that withholds thousands of frames in one datagram fills that.
+    fn close(&mut self, finished: &mut VecDeque<FrameRecord>) {
+        let ended = self.record.released.is_some() || self.record.abandoned.is_some();
+        if !core::mem::replace(&mut self.closed, true) && ended && finished.len() < LEDGER_RECORDS_MAX {
+            finished.push_back(self.record);
+        }
+    }
 }
 
 /// The newest frames' records, each in the place of its id.
@@ -132,26 +143,25 @@ impl Ledger {
         (line.record.frame_id == frame_id && line.record.released.is_some()).then_some(line)
     }
 
-    /// The frame's line; a new one takes the place of one that is as good as forgotten.
+    /// The frame's line; a new one takes the place of one that was told.
     fn line(&mut self, frame_id: u64) -> &mut Line {
-        let line = &mut self.lines[place_of(frame_id)];
+        let Self { lines, finished, .. } = self;
+        let line = &mut lines[place_of(frame_id)];
         if line.record.frame_id != frame_id {
+            line.close(finished);
             *line = Line { record: FrameRecord { frame_id, ..FrameRecord::default() }, closed: false };
         }
         line
     }
 
     fn close(&mut self, frame_id: u64) {
-        let line = self.line(frame_id);
-        if !core::mem::replace(&mut line.closed, true) {
-            let record = line.record;
-            self.finished.push_back(record);
-        }
+        self.line(frame_id);
+        self.lines[place_of(frame_id)].close(&mut self.finished);
     }
 
     /// Who has not shown these frames by now will not: they were decoded without being shown, or not even that.
     fn write_off(&mut self, up_to: u64) {
-        for frame_id in (self.told + 1).max(up_to.saturating_sub(OPEN_FRAMES_MAX))..=up_to {
+        for frame_id in (self.told + 1).max(up_to.saturating_sub(LEDGER_FRAMES_MAX as u64))..=up_to {
             if self.find(frame_id).is_some() {
                 self.close(frame_id);
             }
@@ -162,4 +172,67 @@ impl Ledger {
 
 fn place_of(frame_id: u64) -> usize {
     usize::try_from(frame_id % LEDGER_FRAMES_MAX as u64).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::nal::Codec;
+    use crate::wire::media::FrameHeader;
+
+    const HEADER: FrameHeader = FrameHeader {
+        codec: Codec::H264,
+        key: false,
+        parameter_sets: false,
+        marks_long_term: false,
+        uses_long_term: false,
+        geometry_changed: false,
+        parameter_epoch: 0,
+        reference_delta: 1,
+        capture_us: 0,
+        encode_units: 0,
+        body_len: 0,
+    };
+
+    fn release(ledger: &mut Ledger, frame_id: u64) {
+        let at = Timestamp::from_millis(frame_id);
+        let released = Released {
+            frame_id,
+            header: HEADER,
+            body: Bytes::new(),
+            capture: None,
+            first_packet: at,
+            completed: at,
+            repaired: Repaired::No,
+            late: false,
+        };
+        ledger.released(at, &released);
+    }
+
+    fn told(ledger: &mut Ledger) -> Vec<u64> {
+        core::iter::from_fn(|| ledger.poll()).map(|record| record.frame_id).collect()
+    }
+
+    #[test]
+    fn what_was_released_is_told_once_shown_or_not_and_however_far_the_next_frame_is() {
+        let mut ledger = Ledger::new();
+        (1..=3).for_each(|id| release(&mut ledger, id));
+        assert!(ledger.shown(Timestamp::ZERO, 2).is_some());
+        assert_eq!(told(&mut ledger), [2]);
+        release(&mut ledger, 3 + OPEN_FRAMES_MAX + 60);
+        assert_eq!(told(&mut ledger), [1, 3]);
+        let far = 1_000_000;
+        release(&mut ledger, far);
+        release(&mut ledger, far + LEDGER_FRAMES_MAX as u64);
+        assert_eq!(told(&mut ledger), [far], "its place is taken");
+    }
+
+    #[test]
+    fn what_waits_to_be_told_is_bounded() {
+        let mut ledger = Ledger::new();
+        (1..10_000).for_each(|id| ledger.abandoned(id, None, Abandoned::Skipped));
+        assert_eq!(told(&mut ledger).len(), LEDGER_RECORDS_MAX);
+    }
 }

@@ -129,7 +129,8 @@ impl Stream {
         let disposable = unit.disposable && !unit.key;
         let marks_long_term = told.marks_long_term && !disposable;
         let temporal_id = unit.temporal_id.min(3);
-        let mut place = Place { reference, long_term: None, disposable, temporal_id, is_told: told.refers_to.is_some() };
+        let mut place =
+            Place { reference, long_term: None, disposable, temporal_id, is_told: told.refers_to.is_some() };
         // The base layer does not go on from a frame of an upper one, whatever that refers to.
         place.long_term = reference.filter(|id| !place.is_droppable() && self.references.is_way_back(*id));
         self.references.add(now, id, reference, disposable, marks_long_term);

@@ -1,6 +1,7 @@
 //! Both shells' loops, joined in memory, in paused time.
 #![expect(clippy::unwrap_used, reason = "a step that fails in a function of the tests fails the test")]
 
+mod held_up;
 mod memory;
 
 use core::cell::RefCell;
@@ -77,6 +78,7 @@ impl ServerHooks for Hooks<'_> {
 struct Collector {
     units: Vec<Bytes>,
     events: Vec<String>,
+    requests: u32,
     words: Option<mpsc::Receiver<Word>>,
 }
 
@@ -87,7 +89,8 @@ impl Sink for Collector {
             ClientEvent::Lost { reason, .. } => self.events.push(format!("lost: {reason}")),
             ClientEvent::Connected => self.events.push("connected".to_owned()),
             ClientEvent::Abandoned { .. } => self.events.push("abandoned".to_owned()),
-            ClientEvent::Config(_) | ClientEvent::Frame(_) | ClientEvent::Freeze(_) | ClientEvent::Ended(_) => {}
+            ClientEvent::Frame(record) => self.requests += record.requests,
+            ClientEvent::Config(_) | ClientEvent::Freeze(_) | ClientEvent::Ended(_) => {}
         }
     }
 

@@ -35,12 +35,18 @@ pub(crate) struct MemorySocket {
     refused: Cell<u32>,
     /// What was too large to be sent.
     pub(crate) too_large: Cell<u64>,
+    /// A datagram that was held back, and how many more are to leave before it, itself counted.
+    overtaken: RefCell<Vec<u8>>,
+    overtaking: Cell<Option<u32>>,
     /// How often it may still misbehave without an end before a loop is taken to be stuck.
     patience: Cell<u32>,
 }
 
 /// Far more than a loop that works ever sees.
 const PATIENCE: u32 = 100_000;
+
+/// A datagram and the twenty that overtake it.
+const OVERTAKING: u32 = 21;
 
 /// What passes where large datagrams are refused.
 const SMALL_BYTES: usize = 700;
@@ -60,6 +66,8 @@ pub(crate) fn pair() -> (MemorySocket, MemorySocket) {
         fault: Cell::default(),
         refused: Cell::default(),
         too_large: Cell::default(),
+        overtaken: RefCell::default(),
+        overtaking: Cell::default(),
         patience: Cell::new(PATIENCE),
     };
     (socket(SERVER, VIEWER, to_viewer, from_viewer), socket(VIEWER, SERVER, to_server, from_server))
@@ -68,6 +76,25 @@ pub(crate) fn pair() -> (MemorySocket, MemorySocket) {
 impl MemorySocket {
     pub(crate) fn set_fault(&self, fault: Fault) {
         self.fault.set(fault);
+    }
+
+    /// The next datagram is overtaken by the twenty after it.
+    pub(crate) fn delay_next(&self) {
+        self.overtaking.set(Some(OVERTAKING));
+    }
+
+    fn pass_on(&self, datagram: &[u8]) {
+        // The peer may be gone, which a sender over UDP does not notice.
+        let send = |datagram| drop(self.to_peer.send(datagram));
+        match self.overtaking.get() {
+            Some(OVERTAKING) => drop(self.overtaken.replace(datagram.to_vec())),
+            _ => send(datagram.to_vec()),
+        }
+        let left = self.overtaking.get().map(|left| left - 1);
+        self.overtaking.set(left.filter(|left| *left > 0));
+        if left == Some(0) {
+            send(self.overtaken.take());
+        }
     }
 
     fn failure(&self) -> Option<io::Error> {
@@ -116,10 +143,7 @@ impl DatagramSocket for MemorySocket {
                 self.too_large.set(self.too_large.get() + 1);
                 return Err(io::Error::other("message too long"));
             }
-            // The peer may be gone, which a sender over UDP does not notice.
-            Fault::None | Fault::LargeIsRefused | Fault::ReceiveFails | Fault::Flooded => {
-                drop(self.to_peer.send(datagram.to_vec()));
-            }
+            Fault::None | Fault::LargeIsRefused | Fault::ReceiveFails | Fault::Flooded => self.pass_on(datagram),
         }
         Ok(())
     }

@@ -29,7 +29,7 @@ struct Late {
     due: Timestamp,
 }
 
-/// The rows that wait, oldest first.
+/// The rows that wait, those first that leave first.
 #[derive(Debug)]
 pub(super) struct LateRows {
     frames: VecDeque<Late>,
@@ -40,9 +40,15 @@ impl LateRows {
         Self { frames: VecDeque::with_capacity(LATE_FRAMES_MAX) }
     }
 
+    /// Whether there is room for rows to wait.
+    pub(super) fn has_room(&self) -> bool {
+        self.frames.len() < LATE_FRAMES_MAX
+    }
+
     pub(super) fn add(&mut self, id: u64, rows: u16, due: Timestamp) {
-        if rows > 0 && self.frames.len() < LATE_FRAMES_MAX {
-            self.frames.push_back(Late { id, rows, due });
+        if rows > 0 && self.has_room() {
+            let at = self.frames.partition_point(|late| late.due <= due);
+            self.frames.insert(at, Late { id, rows, due });
         }
     }
 
@@ -131,6 +137,7 @@ mod tests {
         let mut late = LateRows::new();
         (1..100).for_each(|id| late.add(id, 2, ms(30 + id)));
         late.add(200, 0, ms(0));
+        assert!(!late.has_room());
         assert_eq!(
             (late.frames.len(), late.due(), late.rows_of(1), late.rows_of(50)),
             (12, Some(ms(31)), Some(2), None)
@@ -142,6 +149,12 @@ mod tests {
         assert_eq!(late.due(), Some(ms(32)));
         late.clear();
         assert_eq!(late.due(), None);
+        [(1, 40), (2, 30), (3, 40)].into_iter().for_each(|(id, due)| late.add(id, 1, ms(due)));
+        assert_eq!(
+            late.frames.iter().map(|late| late.id).collect::<alloc::vec::Vec<_>>(),
+            [2, 1, 3],
+            "a shorter delay overtakes"
+        );
     }
 
     #[test]

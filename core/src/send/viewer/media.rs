@@ -305,7 +305,7 @@ impl<S: Seal> Viewer<S> {
         }
         self.credit.follow(now, stream.source_rate(), self.congestion.is_delay_rising());
         let (rows, delay) = self.parity_rows(now, stream, id, key, len, cut);
-        let at_once = if delay.is_zero() { rows } else { 0 };
+        let at_once = if delay.is_zero() || !self.late.has_room() { rows } else { 0 };
         self.queue.front_mut()?.rows = at_once;
         self.late.add(id, rows - at_once, now + delay);
         self.repairs.begin(id, key, len, cut);
