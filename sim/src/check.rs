@@ -197,7 +197,7 @@ impl AddressChecker {
 }
 
 /// The messages in a datagram that a viewer sends, sealed as [`Plain`](crate::plain::Plain) seals it.
-fn messages(datagram: &[u8]) -> impl Iterator<Item = Control<'_>> {
+pub(crate) fn messages(datagram: &[u8]) -> impl Iterator<Item = Control<'_>> {
     let end = datagram.len().saturating_sub(PlainSeal::TAG_BYTES);
     Messages::new(datagram.get(TO_SERVER_BYTES..end).unwrap_or_default()).filter_map(Result::ok)
 }

@@ -53,6 +53,18 @@ pub fn network(seed: u64, duration: Duration) -> turmoil::Builder {
 #[derive(Clone)]
 pub struct Egress(Rc<EgressState>);
 
+/// Sees what passes a socket.
+type Observer = dyn Fn(Timestamp, Passing, SocketAddr, &[u8]);
+
+/// Which way a datagram passes a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passing {
+    /// It is sent; what becomes of it is open.
+    Out,
+    /// It has arrived.
+    In,
+}
+
 struct EgressState {
     seed: u64,
     initial: Box<dyn Fn(IpAddr) -> LinkConfig>,
@@ -60,6 +72,7 @@ struct EgressState {
     partitioned: RefCell<BTreeSet<IpAddr>>,
     binds: Cell<u64>,
     wire: RefCell<Weak<Wire>>,
+    observer: RefCell<Option<Box<Observer>>>,
 }
 
 impl Egress {
@@ -72,7 +85,19 @@ impl Egress {
             partitioned: RefCell::default(),
             binds: Cell::new(0),
             wire: RefCell::default(),
+            observer: RefCell::default(),
         }))
+    }
+
+    /// Shows each datagram of the sockets that use this to `observer`, with the address at its other end.
+    pub fn observe(&self, observer: impl Fn(Timestamp, Passing, SocketAddr, &[u8]) + 'static) {
+        *self.0.observer.borrow_mut() = Some(Box::new(observer));
+    }
+
+    fn passes(&self, way: Passing, peer: SocketAddr, datagram: &[u8]) {
+        if let Some(observer) = &*self.0.observer.borrow() {
+            observer(now(), way, peer, datagram);
+        }
     }
 
     /// Changes the links to `host`, also those that are not there yet, at the next turn of the sending host.
@@ -170,17 +195,23 @@ impl DatagramSocket for ImpairedSocket {
     }
 
     async fn send_to(&self, datagram: &[u8], to: SocketAddr) -> io::Result<()> {
+        self.wire.egress.passes(Passing::Out, to, datagram);
         self.wire.send(now(), datagram, to);
         Ok(())
     }
 
     async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.wire.socket.recv_from(buf).await
+        let (len, from) = self.wire.socket.recv_from(buf).await?;
+        self.wire.egress.passes(Passing::In, from, &buf[..len]);
+        Ok((len, from))
     }
 
     fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
         match self.wire.socket.try_recv_from(buf) {
-            Ok(received) => Ok(Some(received)),
+            Ok((len, from)) => {
+                self.wire.egress.passes(Passing::In, from, &buf[..len]);
+                Ok(Some((len, from)))
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error),
         }

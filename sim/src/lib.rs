@@ -24,4 +24,5 @@ pub mod scorecard;
 pub mod source;
 pub mod trace;
 mod viewer;
+mod wire_check;
 pub mod world;

@@ -16,10 +16,11 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::check::{Made, SessionChecker, Violation};
-use crate::impaired::{Egress, ImpairedSocket, network};
+use crate::impaired::{Egress, ImpairedSocket, Passing, network};
 use crate::link::LinkConfig;
 use crate::plain::Plain;
 use crate::source::{SourceModel, SyntheticSource};
+use crate::wire_check::{Load, WireChecker};
 
 const PORT: u16 = 4600;
 /// turmoil stops a host's tasks when its software ends: time for the last goodbye to arrive.
@@ -83,6 +84,18 @@ struct Shared {
     reports: RefCell<Vec<OuterReport>>,
     violations: RefCell<Vec<Violation>>,
     paths: RefCell<BTreeMap<IpAddr, LinkConfig>>,
+    load: RefCell<Load>,
+    wires: RefCell<BTreeMap<IpAddr, WireChecker>>,
+}
+
+impl Shared {
+    /// What the server and a viewer say to each other is checked where it leaves, and where it arrives.
+    fn watch(&self, viewer: IpAddr, check: impl FnOnce(&mut WireChecker, &Load) -> Result<(), Violation>) {
+        let mut wires = self.wires.borrow_mut();
+        if let Err(what) = check(wires.entry(viewer).or_default(), &self.load.borrow()) {
+            self.violations.borrow_mut().push(format!("viewer {viewer}: {what}"));
+        }
+    }
 }
 
 /// Runs a scenario: what each viewer had.
@@ -96,6 +109,14 @@ pub fn run(scenario: &OuterScenario) -> Result<Vec<OuterReport>, Vec<Violation>>
     let paths = Rc::clone(&shared);
     let down = Egress::new(scenario.seed, move |host| paths.paths.borrow().get(&host).cloned().unwrap_or_default());
     {
+        let shared = Rc::clone(&shared);
+        down.observe(move |now, way, viewer, datagram| {
+            if way == Passing::Out {
+                shared.watch(viewer.ip(), |wire, load| wire.server_sends(now, datagram, load));
+            }
+        });
+    }
+    {
         let (shared, down, scenario) = (Rc::clone(&shared), down.clone(), scenario.clone());
         sim.host("server", move || serve(Rc::clone(&shared), down.clone(), scenario.clone()));
     }
@@ -106,7 +127,18 @@ pub fn run(scenario: &OuterScenario) -> Result<Vec<OuterReport>, Vec<Violation>>
         let up = Egress::new(scenario.seed ^ (i as u64 + 1) << 32, move |_| path.clone());
         let name = format!("viewer-{i}");
         sim.client(name.as_str(), watch(Rc::clone(&shared), up.clone(), i, viewer.clone(), scenario.seed));
-        shared.paths.borrow_mut().insert(sim.lookup(name.as_str()), viewer.down.clone());
+        let address = sim.lookup(name.as_str());
+        shared.paths.borrow_mut().insert(address, viewer.down.clone());
+        let watching = Rc::clone(&shared);
+        up.observe(move |now, way, _, datagram| {
+            watching.watch(address, |wire, load| match way {
+                Passing::Out => wire.viewer_sends(now, datagram),
+                Passing::In => {
+                    wire.viewer_receives(now, datagram, load);
+                    Ok(())
+                }
+            });
+        });
         ups.push((sim.lookup(name.as_str()), up));
     }
     let mut timeline = Timeline::new(scenario);
@@ -252,6 +284,11 @@ async fn feed(
         if let Some(made) = shared.made.borrow_mut().last_mut() {
             made.add(frame_id, &unit);
         }
+        shared.load.borrow_mut().add(
+            Timestamp::ZERO + turmoil::sim_elapsed().unwrap_or_default(),
+            frame_id,
+            unit.bytes.len(),
+        );
         let event = SourceEvent::AccessUnit { bytes: unit.bytes, captured: Instant::now().into_std() };
         if units.send(event).await.is_err() {
             return;

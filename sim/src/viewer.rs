@@ -9,6 +9,7 @@ use crate::check::{self, AddressChecker, Made, SessionChecker, Violation};
 use crate::link::{Link, LinkConfig};
 use crate::plain::Plain;
 use crate::trace::Trace;
+use crate::wire_check::WireChecker;
 use crate::world::SERVER;
 
 /// A viewer and its path.
@@ -22,6 +23,7 @@ pub(crate) struct Viewer {
     pub(crate) up: Link,
     pub(crate) session: SessionChecker,
     pub(crate) address_check: AddressChecker,
+    pub(crate) wire: WireChecker,
     pub(crate) last_release: Option<Timestamp>,
     pub(crate) ended_with_stream: bool,
     pub(crate) end: Option<EndReason>,
@@ -49,6 +51,7 @@ impl Viewer {
             up: Link::new(up, seed(1)),
             session: SessionChecker::default(),
             address_check: AddressChecker::default(),
+            wire: WireChecker::default(),
             last_release: None,
             ended_with_stream: false,
             end: None,
@@ -105,6 +108,7 @@ impl Viewer {
             }
             for datagram in transmit.datagrams(&buf) {
                 trace.datagram(now, "viewer sends", self.index, datagram);
+                self.wire.viewer_sends(now, datagram)?;
                 self.up.send(now, datagram);
             }
         }

@@ -1,23 +1,25 @@
 //! The inner ring: a server, its viewers and the links between them on one virtual clock, every law checked at
 //! every step. No tokio, no wall clock: the next moment is the earliest that any part asks for.
 
+mod checks;
+
 use core::cmp::Reverse;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::collections::{BTreeMap, BinaryHeap};
 
 use nalcast_core::limits::{BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX};
-use nalcast_core::recv::ClientState;
 use nalcast_core::send::{Server, ServerConfig, ServerEvent};
 use nalcast_core::{Rng, Timestamp, nal::Codec};
 
 use crate::check::{self, Made, Violation, next_frame};
 use crate::plain::Plain;
 use crate::plan::{PlanStep, plan};
-use crate::report::{Failure, Report, ViewerReport};
+use crate::report::{Failure, Report};
 use crate::scenario::Scenario;
 use crate::source::SyntheticSource;
 use crate::trace::Trace;
 use crate::viewer::Viewer;
+use crate::wire_check::{KeyRequests, Load};
 
 /// Where the server is.
 pub(crate) const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 4600);
@@ -51,6 +53,8 @@ struct World {
     viewers: Vec<Viewer>,
     plan: Vec<(Timestamp, PlanStep)>,
     trace: Trace,
+    load: Load,
+    key_requests: KeyRequests,
     rng: Rng,
     moves_followed: u64,
     /// Units captured while no server was there to take them.
@@ -95,6 +99,8 @@ impl World {
             viewers,
             plan: plan(&scenario),
             trace: Trace::new(keep_lines),
+            load: Load::default(),
+            key_requests: KeyRequests::default(),
             rng: rng.fork(3),
             moves_followed: 0,
             units: 0,
@@ -207,6 +213,7 @@ impl World {
         self.rng.fill(&mut seed);
         self.server = Some(Server::new(config, Plain, seed, self.now));
         self.made.push(Made::default());
+        self.key_requests.forget();
         // A new server's encoder begins with a key frame.
         self.source.request_key();
     }
@@ -232,6 +239,7 @@ impl World {
         if let Some(made) = self.made.last_mut() {
             made.add(frame_id, &unit);
         }
+        self.load.add(self.now, frame_id, unit.bytes.len());
         self.drain_server()
     }
 
@@ -263,12 +271,14 @@ impl World {
         let mut touched = Vec::new();
         while let Some(transmit) = self.server.as_mut().and_then(|server| server.poll_transmit(self.now, &mut buf)) {
             let to = transmit.destination;
-            let Some(i) = self.viewers.iter().position(|viewer| viewer.address == to) else {
-                if self.viewers.iter().any(|viewer| viewer.left.contains(&to)) {
-                    continue;
-                }
-                return Err(format!("sent to a stranger: {to}"));
-            };
+            let place = self.viewers.iter().position(|viewer| viewer.address == to || viewer.left.contains(&to));
+            let Some(i) = place else { return Err(format!("sent to a stranger: {to}")) };
+            for datagram in transmit.datagrams(&buf) {
+                self.viewers[i].wire.server_sends(self.now, datagram, &self.load)?;
+            }
+            if self.viewers[i].address != to {
+                continue;
+            }
             let size_known = self.server.as_ref().and_then(|server| {
                 // An old session and a new one may share an address for a while.
                 server.viewers().filter(|viewer| viewer.address == to).map(|viewer| viewer.datagram_bytes_max).max()
@@ -291,21 +301,25 @@ impl World {
             self.wake(Actor::Down(i), self.viewers[i].down.poll_timeout());
         }
         while let Some(event) = self.server.as_mut().and_then(Server::poll_event) {
-            self.server_event(event);
+            self.server_event(event)?;
         }
         let Some(server) = &self.server else { return Ok(()) };
         check::server_caps(&server.stats(), server.viewers())?;
+        self.check_paths(server)?;
         let wake = server.poll_timeout().map(|(at, _)| at);
         self.wake(Actor::Server, wake);
         Ok(())
     }
 
-    fn server_event(&mut self, event: ServerEvent) {
+    fn server_event(&mut self, event: ServerEvent) -> Result<(), Violation> {
         self.trace.event(self.now, format_args!("{event:?}"));
         match event {
-            ServerEvent::KeyFrameWanted => self.source.request_key(),
+            ServerEvent::KeyFrameWanted => {
+                self.key_requests.add(self.now)?;
+                self.source.request_key();
+            }
             ServerEvent::ReferenceWanted { reference } => {
-                self.source.request_reference(next_frame(&self.made) - reference)
+                self.source.request_reference(next_frame(&self.made) - reference);
             }
             ServerEvent::BitrateWanted(bits) => self.source.limit(bits),
             ServerEvent::Finished => self.finished = true,
@@ -315,6 +329,7 @@ impl World {
             | ServerEvent::ReferenceShared { .. }
             | ServerEvent::PairingCode(_) => {}
         }
+        Ok(())
     }
 
     // --- The viewers -------------------------------------------------------------------------------------
@@ -329,7 +344,9 @@ impl World {
 
     fn deliver_down(&mut self, i: usize) -> Result<(), Violation> {
         while let Some(mut datagram) = self.viewers[i].down.poll_deliver(self.now) {
-            let Some(client) = &mut self.viewers[i].client else { continue };
+            let Viewer { client, wire, .. } = &mut self.viewers[i];
+            let Some(client) = client else { continue };
+            wire.viewer_receives(self.now, &datagram, &self.load);
             client.handle_datagram(self.now, SERVER, &mut datagram);
             self.drain_client(i)?;
         }
@@ -347,74 +364,5 @@ impl World {
         self.wake(Actor::Client(i), wake);
         self.wake(Actor::Up(i), up);
         Ok(())
-    }
-
-    // --- Checks ------------------------------------------------------------------------------------------
-
-    /// After a timeout was handled the next one must be later, or the loop would spin.
-    fn expect_later(&self, who: &str, next: Option<Timestamp>) -> Result<(), Violation> {
-        match next {
-            Some(next) if next <= self.now => Err(format!("the {who}'s next timeout {next} is not later than now")),
-            _ => Ok(()),
-        }
-    }
-
-    fn check_link(&self, i: usize) -> Result<(), Violation> {
-        let conserved = self.viewers[i].down.stats().is_conserved() && self.viewers[i].up.stats().is_conserved();
-        if conserved { Ok(()) } else { Err(format!("viewer {i}'s link lost count of its datagrams")) }
-    }
-
-    /// Every viewer that should be there by now shows frames captured since the faults ended.
-    fn check_convergence(&self, of_all: bool) -> Result<(), Violation> {
-        let full = self.scenario.viewers_max < self.scenario.viewers.len();
-        for (i, viewer) in self.viewers.iter().enumerate() {
-            let Some(client) = &viewer.client else { continue };
-            let gone = matches!(client.state(), ClientState::Leaving | ClientState::Ended);
-            let asking = client.state() == ClientState::Connecting && !of_all;
-            if gone || asking || full {
-                continue;
-            }
-            if viewer.last_release.is_none_or(|at| at <= self.scenario.faults_end) {
-                let state = client.state();
-                return Err(format!(
-                    "viewer {i} ({state:?}) has shown nothing since the faults ended; last at {:?}",
-                    viewer.last_release
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// After the goodbye nobody is left, and everybody who was there has the last frame.
-    fn check_end(&self) -> Result<(), Violation> {
-        if !self.finished {
-            return Err("the server has not finished saying goodbye".into());
-        }
-        let newest = self.made.last().and_then(Made::newest);
-        for (i, viewer) in self.viewers.iter().enumerate() {
-            let Some(client) = &viewer.client else { continue };
-            let full = self.scenario.viewers_max < self.scenario.viewers.len();
-            if client.state() != ClientState::Ended && !full {
-                return Err(format!("viewer {i} is still {:?}", client.state()));
-            }
-            let behind = viewer.ended_with_stream && viewer.session.last_released() != newest;
-            if behind && self.scenario.is_live() && !full {
-                let last = viewer.session.last_released();
-                return Err(format!("viewer {i} ended with frame {last:?}, the last one was {newest:?}"));
-            }
-        }
-        Ok(())
-    }
-
-    fn report(&self) -> Report {
-        Report {
-            digest: self.trace.digest(),
-            events: self.trace.events(),
-            simulated: self.now,
-            units: self.units,
-            server: self.server.as_ref().map(Server::stats).unwrap_or_default(),
-            viewers: self.viewers.iter().map(ViewerReport::new).collect(),
-            lines: self.trace.lines().to_vec(),
-        }
     }
 }

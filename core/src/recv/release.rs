@@ -168,7 +168,7 @@ pub(super) fn is_overdue(now: Timestamp, entry: &Entry, tolerance: Duration) -> 
 
 pub(super) fn first_known(entry: &Entry) -> Timestamp {
     match entry {
-        Entry::Frame(slot) => slot.first_arrival,
+        Entry::Frame(slot) => slot.known,
         Entry::Absent { since } => *since,
         Entry::Skipped => Timestamp::ZERO,
     }

@@ -116,8 +116,10 @@ impl SortedBuffer {
         let Some(entry) = self.entries.get_mut(offset) else {
             return Placed::Duplicate;
         };
-        if matches!(entry, Entry::Absent { .. }) {
-            *entry = Entry::Frame(Slot::new(fragment));
+        if let Entry::Absent { since } = *entry {
+            let mut slot = Slot::new(fragment);
+            slot.known = since;
+            *entry = Entry::Frame(slot);
         }
         let newer_exists = offset + 1 < self.entries.len();
         let Some(Entry::Frame(slot)) = self.entries.get_mut(offset) else {
@@ -131,7 +133,8 @@ impl SortedBuffer {
         self.held_bytes = self.held_bytes + slot.held_bytes() - before;
         if placed == Placed::Contradiction && slot.missing() == 0 && slot.complete.is_none() {
             // All fragments came and still make no frame: it can never be completed.
-            self.set(offset, Entry::Absent { since: fragment.arrived });
+            let since = slot.known;
+            self.set(offset, Entry::Absent { since });
         }
         placed
     }

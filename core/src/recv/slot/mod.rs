@@ -59,6 +59,8 @@ pub enum Repaired {
 pub(super) struct Slot {
     pub(super) key: bool,
     pub(super) disposable: bool,
+    /// Since when it was known that the frame exists.
+    pub(super) known: Timestamp,
     pub(super) first_arrival: Timestamp,
     pub(super) last_arrival: Timestamp,
     pub(super) complete: Option<Complete>,
@@ -88,6 +90,7 @@ impl Slot {
         Self {
             key: header.key,
             disposable: header.disposable,
+            known: fragment.arrived,
             first_arrival: fragment.arrived,
             last_arrival: fragment.arrived,
             complete: None,
@@ -134,7 +137,9 @@ impl Slot {
         match header.count.cmp(&self.count) {
             Ordering::Less => return Placed::Outdated,
             Ordering::Equal => {}
-            Ordering::Greater => *self = Self { first_arrival: self.first_arrival, ..Self::new(fragment) },
+            Ordering::Greater => {
+                *self = Self { known: self.known, first_arrival: self.first_arrival, ..Self::new(fragment) }
+            }
         }
         let placed = if header.parity { self.place_row(fragment) } else { self.place_data(fragment) };
         if placed != Placed::New {
