@@ -77,8 +77,10 @@ pub struct OuterReport {
     pub end: Option<EndReason>,
 }
 
+/// What the source can do.
+const RECOVERY: Recovery = Recovery::KeyFrames;
+
 /// State that hosts share; a run is single-threaded.
-#[derive(Default)]
 struct Shared {
     made: RefCell<Vec<Made>>,
     reports: RefCell<Vec<OuterReport>>,
@@ -89,6 +91,17 @@ struct Shared {
 }
 
 impl Shared {
+    fn new() -> Self {
+        Self {
+            made: RefCell::default(),
+            reports: RefCell::default(),
+            violations: RefCell::default(),
+            paths: RefCell::default(),
+            load: RefCell::new(Load::new(RECOVERY)),
+            wires: RefCell::default(),
+        }
+    }
+
     /// What the server and a viewer say to each other is checked where it leaves, and where it arrives.
     fn watch(&self, viewer: IpAddr, check: impl FnOnce(&mut WireChecker, &Load) -> Result<(), Violation>) {
         let mut wires = self.wires.borrow_mut();
@@ -103,7 +116,7 @@ impl Shared {
 /// # Errors
 /// The laws that were broken.
 pub fn run(scenario: &OuterScenario) -> Result<Vec<OuterReport>, Vec<Violation>> {
-    let shared = Rc::new(Shared::default());
+    let shared = Rc::new(Shared::new());
     shared.reports.borrow_mut().resize(scenario.viewers.len(), OuterReport::default());
     let mut sim = network(scenario.seed, scenario.source_ends + Duration::from_secs(60)).build();
     let paths = Rc::clone(&shared);
@@ -224,8 +237,7 @@ async fn serve(shared: Rc<Shared>, egress: Egress, scenario: OuterScenario) -> H
         let synthetic = SyntheticSource::new(scenario.seed ^ incarnation as u64, model);
         tokio::task::spawn_local(feed(synthetic, units, wishes, shared, scenario.source_ends));
     }
-    let config =
-        ServerConfig { codec: Codec::H264, fps, recovery: Recovery::KeyFrames, viewers_max: 64, pairing: false };
+    let config = ServerConfig { codec: Codec::H264, fps, recovery: RECOVERY, viewers_max: 64, pairing: false };
     let mut secret = [0; 32];
     Rng::new(scenario.seed ^ incarnation as u64).fork(9).fill(&mut secret);
     let server = Server::new(config, Plain, secret, clock.now());

@@ -138,6 +138,7 @@ impl Viewer {
                 self.first_release = self.first_release.or(Some(now));
                 self.last_release = Some(now);
                 self.check_unit(&unit, made)?;
+                self.check_ended(now, unit.frame_id)?;
                 if let Some(client) = &mut self.client {
                     client.handle_decoded(now, unit.frame_id);
                     client.handle_shown(now, unit.frame_id);
@@ -147,6 +148,7 @@ impl Viewer {
                 trace.event(now, format_args!("viewer {i}: frames {from}..={to} given up: {reason:?}"));
                 self.abandoned[reason as usize] += to - from + 1;
                 self.session.abandoned(from, to, reason)?;
+                self.check_ended(now, from)?;
             }
             ClientEvent::Lost { reason, retry_at } => {
                 trace.event(now, format_args!("viewer {i}: lost ({reason}), again at {retry_at}"));
@@ -161,6 +163,11 @@ impl Viewer {
             }
         }
         Ok(())
+    }
+
+    /// A frame has ended; one that leaves waits for nothing but its goodbye.
+    fn check_ended(&self, now: Timestamp, frame_id: u64) -> Result<(), Violation> {
+        if self.is_live() { self.wire.ended(now, frame_id) } else { Ok(()) }
     }
 
     /// The first frame of a session tells which server it is with; from then on only that one's frames count.

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, VecDeque};
 use nalcast_core::Timestamp;
 use nalcast_core::limits::{
     BURST_DATAGRAMS_MAX, CATCH_UP_BYTES_MAX, DATAGRAM_BYTES_MAX, FEEDBACK_SPACING_MIN, KEY_FRAME_BURST,
-    KEY_FRAME_SPACING, PACING_FRAME_PERIOD, PACING_LATENESS, PACING_QUEUE_PERIOD, REPAIR_CREDIT_BYTES_MIN,
-    REPAIR_PERIOD_MAX, REPAIR_RATE_MIN, REPAIR_SHARE_PERCENT_MAX,
+    KEY_FRAME_SPACING, PACING_FRAME_PERIOD, PACING_LATENESS, PACING_QUEUE_PERIOD, QUEUE_AGE_MAX,
+    REPAIR_CREDIT_BYTES_MIN, REPAIR_PERIOD_MAX, REPAIR_RATE_MIN, REPAIR_SHARE_PERCENT_MAX,
 };
 use nalcast_core::seal::Seal as _;
-use nalcast_core::send::ViewerInfo;
+use nalcast_core::send::{Recovery, ViewerInfo};
 use nalcast_core::wire::control::{Control, Messages};
 use nalcast_core::wire::feedback::Feedback;
 use nalcast_core::wire::media::FragmentHeader;
@@ -22,14 +22,12 @@ use crate::plain::PlainSeal;
 
 /// A report tells times in units of no more.
 const CLOCK_UNIT: Duration = Duration::from_millis(1);
-/// Bytes of media are counted within so much time.
-const PACING_WINDOW: Duration = Duration::from_millis(10);
+/// Bytes of media are counted within so much time: as exact as timers are.
+const PACING_WINDOW: Duration = Duration::from_millis(1);
 /// Any path carries so much for a moment, bytes a second.
 const QUICK_RATE: u64 = 3_750_000;
-/// Parity at its most, and what surrounds small symbols.
-const SHARE_PERCENT_MAX: u64 = 250;
-/// Units that may wait for a viewer are not older.
-const LOAD_PERIOD: Duration = Duration::from_secs(3);
+/// A frame with its parity, and what surrounds its symbols, in hundredths of the frame.
+const SHARE_PERCENT_MAX: u64 = 170;
 /// What reports may cost while little comes, bytes a second, what may be saved up of that, and what a report may be
 /// longer than it was reckoned.
 const REPORT_RATE: u64 = 50_000 / 8;
@@ -43,8 +41,12 @@ const OUTAGE_MAX: Duration = Duration::from_secs(4);
 const FRAMES_MAX: usize = 512;
 
 /// What the source made: what pacing and repairs are measured by.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Load {
+    /// Frames that wait for a viewer are no older.
+    age_max: Duration,
+    /// Bytes of frames that a newcomer is given at once, in percent of the largest frame.
+    chain_percent: u64,
     newest: u64,
     recent: VecDeque<(Timestamp, u64)>,
     recent_bytes: u64,
@@ -56,11 +58,25 @@ pub(crate) struct Load {
 }
 
 impl Load {
+    /// Of a source that can help a viewer which lost a frame, or of one that cannot: there a frame waits for as long as a
+    /// repair may take.
+    pub(crate) fn new(recovery: Recovery) -> Self {
+        let is_file = recovery == Recovery::Nothing;
+        Self {
+            age_max: if is_file { REPAIR_PERIOD_MAX } else { QUEUE_AGE_MAX },
+            chain_percent: if is_file { 1_000 } else { 150 },
+            newest: 0,
+            recent: VecDeque::new(),
+            recent_bytes: 0,
+            largest: 0,
+            second: 0,
+            second_bytes: 0,
+            peak: 0,
+        }
+    }
+
     /// The server took a unit of `bytes` as frame `frame_id`.
     pub(crate) fn add(&mut self, now: Timestamp, frame_id: u64, bytes: usize) {
-        if frame_id == 1 {
-            *self = Self::default();
-        }
         self.newest = frame_id;
         self.recent.push_back((now, bytes as u64));
         self.recent_bytes += bytes as u64;
@@ -69,7 +85,7 @@ impl Load {
         self.second_bytes = if second == self.second { self.second_bytes + bytes as u64 } else { bytes as u64 };
         self.second = second;
         self.peak = self.peak.max(self.second_bytes);
-        while let Some((_, bytes)) = self.recent.front().copied().filter(|(at, _)| *at + LOAD_PERIOD < now) {
+        while let Some((_, bytes)) = self.recent.front().copied().filter(|(at, _)| *at + self.age_max < now) {
             self.recent.pop_front();
             self.recent_bytes -= bytes;
         }
@@ -80,7 +96,8 @@ impl Load {
     fn rate_max(&self) -> u64 {
         let over = |bytes: u64, period: Duration| bytes * 1_000 / period.as_millis().max(1) as u64;
         let frame = over(self.largest, PACING_FRAME_PERIOD);
-        let queue = over(self.recent_bytes.max(CATCH_UP_BYTES_MAX as u64), PACING_QUEUE_PERIOD);
+        let chain = (self.largest * self.chain_percent / 100).min(CATCH_UP_BYTES_MAX as u64);
+        let queue = over(self.recent_bytes.max(chain), PACING_QUEUE_PERIOD);
         frame.max(queue).max(QUICK_RATE) * SHARE_PERCENT_MAX / 100
     }
 }
@@ -191,6 +208,18 @@ impl WireChecker {
             if let Control::Heartbeat { newest_frame, .. } = message {
                 session.learns(now, newest_frame);
             }
+        }
+    }
+
+    /// The viewer has released frame `frame_id`, or given it up.
+    ///
+    /// # Errors
+    /// If it waited for longer than any repair may take.
+    pub(crate) fn ended(&self, now: Timestamp, frame_id: u64) -> Result<(), Violation> {
+        let knew = self.sessions.last().and_then(|session| session.knew(frame_id));
+        match knew.is_none_or(|at| now <= at + REPAIR_PERIOD_MAX + CLOCK_UNIT) {
+            true => Ok(()),
+            false => Err(format!("frame {frame_id} ends, known of since {knew:?}")),
         }
     }
 
@@ -311,7 +340,7 @@ impl Session {
             self.recent_bytes -= bytes;
         }
         let window = (PACING_WINDOW + PACING_LATENESS).as_millis() as u64;
-        let most = rate_max * window / 1_000 + 2 * (BURST_DATAGRAMS_MAX * DATAGRAM_BYTES_MAX) as u64;
+        let most = rate_max * window / 1_000 + (BURST_DATAGRAMS_MAX * DATAGRAM_BYTES_MAX) as u64;
         match self.recent_bytes <= most {
             true => Ok(()),
             false => Err(format!("{} bytes within {PACING_WINDOW:?} at {rate_max} bytes a second", self.recent_bytes)),
@@ -332,3 +361,6 @@ fn advance(last: &mut Option<u64>, header: &Header, who: &str) -> Result<(), Vio
     *last = Some(number);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::collections::{BTreeMap, BinaryHeap};
 
 use nalcast_core::limits::{BURST_DATAGRAMS_MAX, DATAGRAM_BYTES_MAX};
-use nalcast_core::send::{Server, ServerConfig, ServerEvent};
+use nalcast_core::send::{Recovery, Server, ServerConfig, ServerEvent};
 use nalcast_core::{Rng, Timestamp, nal::Codec};
 
 use crate::check::{self, Made, Violation, next_frame};
@@ -99,7 +99,7 @@ impl World {
             viewers,
             plan: plan(&scenario),
             trace: Trace::new(keep_lines),
-            load: Load::default(),
+            load: Load::new(scenario.recovery),
             key_requests: KeyRequests::default(),
             rng: rng.fork(3),
             moves_followed: 0,
@@ -321,6 +321,8 @@ impl World {
             ServerEvent::ReferenceWanted { reference } => {
                 self.source.request_reference(next_frame(&self.made) - reference);
             }
+            // A file is what it is.
+            ServerEvent::BitrateWanted(_) if self.scenario.recovery == Recovery::Nothing => {}
             ServerEvent::BitrateWanted(bits) => self.source.limit(bits),
             ServerEvent::Finished => self.finished = true,
             ServerEvent::ViewerMoved { .. } => self.moves_followed += 1,

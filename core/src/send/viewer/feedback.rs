@@ -50,7 +50,10 @@ impl<S: Seal> Viewer<S> {
         if self.last_decoded.is_some() {
             self.skips.heard(frame_id_full(newest_frame, report.waiting_for));
         }
-        self.watch_tails(if self.last_decoded.is_some() { frame_id_full(newest_frame, report.waiting_for) } else { 0 });
+        // Who knows of no frame waits for none.
+        let knows = self.last_decoded.is_some() || report.waiting_for > 0;
+        let waiting_for = if knows { frame_id_full(newest_frame, report.waiting_for) } else { 0 };
+        self.watch_tails(waiting_for);
         if self.state == ViewerState::Live && !self.wishes.is_paused() {
             let seen = Seen { largest, sent_after: now.saturating_sub(self.sent.rtt().report_reach()) };
             // Who cannot go on waits for the way back: what it lacks of the frames before would only delay that.
@@ -61,7 +64,7 @@ impl<S: Seal> Viewer<S> {
                     self.hear_need(now, need, seen, stream);
                 }
             }
-            self.watch_start(now, seen);
+            self.watch_start(now, seen, waiting_for);
         }
         holds_more
     }
@@ -145,11 +148,11 @@ impl<S: Seal> Viewer<S> {
     }
 
     /// Of the first frame that a viewer gets all may be lost: it cannot ask for what it knows nothing of.
-    fn watch_start(&mut self, now: Timestamp, seen: Seen) {
+    fn watch_start(&mut self, now: Timestamp, seen: Seen, waiting_for: u64) {
         if self.last_decoded.is_some() {
             return;
         }
-        let Some(first) = self.repairs.frames().find(|frame| frame.key) else { return };
+        let Some(first) = self.repairs.frames().find(|frame| frame.key && frame.id >= waiting_for) else { return };
         let (id, count) = (first.id, first.cut.count);
         let layout = Layout::new(count);
         let Some((from, to, at)) = first.first_packets() else { return };
