@@ -230,6 +230,19 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_is_shown_once_and_only_if_it_was_released() {
+        let mut ledger = Ledger::new();
+        release(&mut ledger, 1);
+        let shown = ledger.shown(Timestamp::from_millis(50), 1);
+        assert_eq!(shown.and_then(|record| record.shown), Some(Timestamp::from_millis(50)));
+        assert_eq!(
+            (ledger.shown(Timestamp::from_millis(60), 1), ledger.shown(Timestamp::from_millis(60), 2)),
+            (None, None)
+        );
+        assert_eq!(told(&mut ledger), [1]);
+    }
+
+    #[test]
     fn what_waits_to_be_told_is_bounded() {
         let mut ledger = Ledger::new();
         (1..10_000).for_each(|id| ledger.abandoned(id, None, Abandoned::Skipped));

@@ -92,8 +92,6 @@ pub enum TimeoutReason {
     Viewer,
     /// Requests for a way back have been collected.
     Remedy,
-    /// Who lacks a long-term reference by now is waited for no longer.
-    Reference,
     /// The pairing code is to be changed.
     Pairing,
     /// What viewers have not decoded by now they will not.

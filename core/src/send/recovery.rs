@@ -4,7 +4,6 @@ use super::events::ServerEvent;
 use super::remedy::Request;
 use super::server::Server;
 use super::stream::Stream;
-use super::viewer::REFERENCE_PATIENCE;
 use super::viewers::Viewers;
 use crate::handshake::Handshake;
 use crate::seal::Seal;
@@ -36,7 +35,8 @@ impl<H: Handshake> Server<H> {
         }
     }
 
-    /// Somebody holds one more long-term reference, or has no say any more: tells the shell if everybody has it now.
+    /// Somebody holds one more long-term reference, or has no say any more: tells the shell if everybody has it now. That
+    /// somebody is waited for no longer is noticed with the next timeout, which is never far away.
     pub(super) fn confirm_references(&mut self, now: Timestamp) {
         if self.stream.references.newest_long_term() <= self.confirmed {
             return;
@@ -48,12 +48,6 @@ impl<H: Handshake> Server<H> {
             self.confirmed = shared;
             self.push(ServerEvent::ReferenceShared { reference });
         }
-    }
-
-    /// When a reference may turn out to be shared because who lacks it is waited for no longer.
-    pub(super) fn confirmation_due(&self) -> Option<Timestamp> {
-        let open = self.stream.references.long_term().filter(|(reference, _)| Some(*reference) > self.confirmed);
-        open.map(|(_, made)| made + REFERENCE_PATIENCE).filter(|due| *due > self.now).min()
     }
 }
 

@@ -176,6 +176,19 @@ mod tests {
     }
 
     #[test]
+    fn a_key_frame_in_place_of_a_reference_keeps_its_distance_too() {
+        let mut policy = policy(Recovery::LongTermReferences);
+        for asked in [Some(Request::KeyFrame), Some(Request::KeyFrame), None] {
+            policy.want(ms(0), Remedy::Reference);
+            assert_eq!(policy.poll(ms(30), || None), asked);
+            policy.made(Request::KeyFrame);
+        }
+        policy.want(ms(30), Remedy::Reference);
+        assert_eq!(policy.poll(ms(60), || None), None);
+        assert_eq!(policy.due(), Some(ms(530)));
+    }
+
+    #[test]
     fn only_the_reference_that_was_asked_for_answers() {
         let mut policy = policy(Recovery::LongTermReferences);
         policy.want(ms(0), Remedy::Reference);

@@ -57,7 +57,7 @@ pub struct Server<H: Handshake> {
     /// Set once: what viewers are told from then on, and until when those that are behind may catch up.
     pub(super) ending: Option<(CloseCode, Timestamp)>,
     finished: bool,
-    pub(super) now: Timestamp,
+    now: Timestamp,
 }
 
 impl<H: Handshake> Server<H> {
@@ -282,12 +282,11 @@ impl<H: Handshake> Server<H> {
         let viewer = self.viewers.timeouts.first().map(|(at, _)| (at, TimeoutReason::Viewer));
         let pairing = self.door.pairing_due().map(|at| (at, TimeoutReason::Pairing));
         let remedy = self.remedies.due().map(|at| (at, TimeoutReason::Remedy));
-        let reference = self.confirmation_due().map(|at| (at, TimeoutReason::Reference));
         let drain = match self.ending {
             Some((CloseCode::EndOfStream, until)) if self.now < until => Some((until, TimeoutReason::Drain)),
             _ => None,
         };
-        [transmit, viewer, pairing, remedy, reference, drain].into_iter().flatten().min_by_key(|(at, _)| *at)
+        [transmit, viewer, pairing, remedy, drain].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     /// How many subscriptions there are, half-open ones too.

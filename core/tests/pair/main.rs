@@ -19,4 +19,5 @@ mod pairing;
 mod paths;
 mod playout;
 mod references;
+mod repairs;
 mod streams;

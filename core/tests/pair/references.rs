@@ -97,6 +97,36 @@ fn a_way_back_that_is_lost_in_part_is_repaired() {
 }
 
 #[test]
+fn a_way_back_is_repaired_for_a_viewer_that_has_given_up_what_was_before() {
+    let mut world = up(1);
+    lose_frames(&mut world, 12..=12);
+    // Long enough for the repair deadline to pass.
+    world.play(80, FRAME, |_| (Kind::Delta, 900));
+    let way_back = world.source.newest() + 1;
+    let mut number = 0;
+    world.fate = Box::new(move |datagram| {
+        let is_way_back = frame_of(datagram).is_some_and(|id| u64::from(id) == way_back);
+        number += usize::from(is_way_back);
+        if is_way_back && number == 3 { vec![] } else { vec![Duration::ZERO] }
+    });
+    world.feed_told(Kind::Delta, 6_000, to(1));
+    world.play(4, FRAME, |_| (Kind::Delta, 900));
+    // So many lost repairs look like a path that carries little.
+    world.run(200 * MS);
+    assert_eq!(released(&world, 0).last(), Some(&world.source.newest()));
+}
+
+#[test]
+fn a_newcomer_gets_what_leads_to_the_newest_picture_and_no_more() {
+    let mut world = up(1);
+    let way_back = world.feed_told(Kind::Delta, 2_000, to(1));
+    world.run(100 * MS);
+    let viewer = world.join();
+    world.run(200 * MS);
+    assert_eq!((released(&world, viewer), wanted(&world)), (vec![1, way_back], 0));
+}
+
+#[test]
 fn whom_the_reference_did_not_help_a_key_frame_does() {
     let mut world = up(1);
     lose_one(&mut world);

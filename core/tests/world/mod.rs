@@ -61,6 +61,8 @@ pub(crate) struct World {
     pub(crate) fate: Fate,
     /// Whether viewers that join show pictures evenly.
     pub(crate) smooth: bool,
+    /// How long after their capture viewers that join show pictures at the latest, if they say so.
+    pub(crate) budget: Option<Duration>,
     /// Larger datagrams do not pass.
     pub(crate) mtu: usize,
     /// Addresses that somebody borrowed, and the bytes that the server sent there.
@@ -96,6 +98,7 @@ impl World {
             delay,
             fate: Box::new(|_| vec![Duration::ZERO]),
             smooth: false,
+            budget: None,
             mtu: DATAGRAM_BYTES_BASE,
             strangers: BTreeMap::new(),
             log: Vec::new(),
@@ -113,7 +116,7 @@ impl World {
 
     pub(crate) fn join_from(&mut self, address: SocketAddr, clock_ahead: Duration) -> usize {
         let index = self.viewers.len();
-        let config = ClientConfig { server: server_address(), budget: None, smooth: self.smooth, code: None };
+        let config = ClientConfig { server: server_address(), budget: self.budget, smooth: self.smooth, code: None };
         let client = Client::new(config, Plain, seed(index), self.now + clock_ahead);
         let events = Vec::new();
         self.viewers.push(Viewer {

@@ -107,6 +107,17 @@ mod tests {
     }
 
     #[test]
+    fn while_the_delay_rises_it_is_a_smaller_share() {
+        let mut credit = RepairCredit::new(START);
+        credit.follow(START, Rate(600_000), true);
+        credit.spend(START, REPAIR_CREDIT_BYTES_MIN);
+        // A quarter less a tenth; the tenth comes later.
+        assert_eq!(credit.due(9_000), at(100));
+        credit.follow(START, Rate(600_000), false);
+        assert_eq!(credit.due(30_000), at(100));
+    }
+
+    #[test]
     fn whatever_parity_takes_some_is_left_for_repairs() {
         let mut credit = RepairCredit::new(START);
         credit.follow(START, Rate(600_000), false);

@@ -100,7 +100,6 @@ impl<S: Seal> Viewer<S> {
         let one_way = rtt / 2;
         let left = (SLACK_UNIT * need.slack.into()).saturating_sub(one_way);
         let unsent = self.queue.front().filter(|queued| queued.frame.id == id).and_then(Queued::unsent_rows);
-        let unsent = unsent.or_else(|| self.late.rows_of(id));
         let Some(sent) = self.repairs.sent(id) else {
             if !self.queue.contains(id) && id <= stream.newest_frame() {
                 // It was withheld, or is too old to be sent again: the viewer waits in vain.

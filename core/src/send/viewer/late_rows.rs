@@ -56,11 +56,6 @@ impl LateRows {
         self.frames.front().map(|late| late.due)
     }
 
-    /// Rows of a frame that have not left; none if none wait.
-    pub(super) fn rows_of(&self, id: u64) -> Option<u16> {
-        self.frames.iter().find(|late| late.id == id).map(|late| late.rows)
-    }
-
     pub(super) fn clear(&mut self) {
         self.frames.clear();
     }
@@ -85,7 +80,7 @@ pub(super) fn delay_within(spare: Duration) -> Duration {
 }
 
 impl<S: Seal> Viewer<S> {
-    /// Rows whose time has come, unless everything of their frame has arrived.
+    /// Rows whose time has come. They wait for less than a round trip: nothing is known yet of their frame.
     pub(super) fn poll_late(&mut self, now: Timestamp, stream: &Stream, buf: &mut [u8]) -> Option<Transmit> {
         if now < self.pacer.next() || self.state != ViewerState::Live {
             return None;
@@ -97,12 +92,7 @@ impl<S: Seal> Viewer<S> {
                 self.late.left(rows);
                 continue;
             };
-            let (first, last) = record.first_packets().map_or((0, 0), |(first, last, _)| (first, last));
             let cut = record.cut;
-            if sent.received_among(first, last) >= u64::from(cut.count) {
-                self.late.left(rows);
-                continue;
-            }
             let mut burst = Burst::EMPTY;
             let wanted = usize::from(rows).min(BURST_DATAGRAMS_MAX);
             while usize::from(burst.symbols) < wanted {
@@ -138,10 +128,7 @@ mod tests {
         (1..100).for_each(|id| late.add(id, 2, ms(30 + id)));
         late.add(200, 0, ms(0));
         assert!(!late.has_room());
-        assert_eq!(
-            (late.frames.len(), late.due(), late.rows_of(1), late.rows_of(50)),
-            (12, Some(ms(31)), Some(2), None)
-        );
+        assert_eq!((late.frames.len(), late.due()), (12, Some(ms(31))));
         assert_eq!((late.next(ms(30)), late.next(ms(31))), (None, Some((1, 2))));
         late.left(1);
         assert_eq!(late.next(ms(31)), Some((1, 1)));

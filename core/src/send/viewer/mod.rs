@@ -21,7 +21,6 @@ use media::{TAILS_MAX, Tail};
 use mtu::Mtu;
 use repairs::Repairs;
 use roaming::Roaming;
-pub(super) use way_back::REFERENCE_PATIENCE;
 use way_back::{WITHOUT_MAX, WayBack, remember};
 
 use super::congestion::Congestion;

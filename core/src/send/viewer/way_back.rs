@@ -18,7 +18,7 @@ const REMEDY_EFFECT_MAX: Duration = Duration::from_secs(1);
 
 /// A viewer that has not come as far as a reference so long after it was made is not waited for, however long its round
 /// trip claims to be.
-pub(in crate::send) const REFERENCE_PATIENCE: Duration = Duration::from_millis(900);
+const REFERENCE_PATIENCE: Duration = Duration::from_millis(900);
 /// Frames of upper layers that are known to be missing: a base layer's frame ends what depends on them.
 pub(super) const WITHOUT_MAX: usize = 8;
 
@@ -55,7 +55,7 @@ impl<S: Seal> Viewer<S> {
 
     /// The cheapest thing that would help the viewer.
     pub(in crate::send) fn remedy(&self, first_bad: Option<u64>, chain: &ReferenceChain) -> Remedy {
-        let in_vain = |way_back: WayBack| !way_back.key && first_bad.is_some_and(|bad| way_back.id >= bad);
+        let in_vain = |way_back: WayBack| !way_back.key && first_bad.is_some_and(|bad| way_back.id > bad);
         if !self.held.any(chain) || self.last_way_back.is_some_and(in_vain) {
             return Remedy::KeyFrame;
         }
