@@ -67,7 +67,7 @@ pub const REPAIR_RATE_MIN: u64 = 30_000;
 /// See [`REPAIR_RATE_MIN`].
 pub const REPAIR_CREDIT_BYTES_MIN: u64 = 64_000;
 /// How long unused credit for repairs is saved up.
-pub const REPAIR_CREDIT_PERIOD: Duration = Duration::from_secs(1);
+pub const REPAIR_CREDIT_PERIOD: Duration = Duration::from_secs(2);
 /// Viewers a server can be configured for.
 pub const VIEWERS_MAX: usize = 1024;
 /// Half-open handshakes: accepted, but nothing heard over the new session yet.

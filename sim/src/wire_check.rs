@@ -7,7 +7,8 @@ use nalcast_core::Timestamp;
 use nalcast_core::limits::{
     BURST_DATAGRAMS_MAX, CATCH_UP_BYTES_MAX, DATAGRAM_BYTES_MAX, FEEDBACK_SPACING_MIN, KEY_FRAME_BURST,
     KEY_FRAME_SPACING, PACING_FRAME_PERIOD, PACING_LATENESS, PACING_QUEUE_PERIOD, QUEUE_AGE_MAX,
-    REPAIR_CREDIT_BYTES_MIN, REPAIR_PERIOD_MAX, REPAIR_RATE_MIN, REPAIR_SHARE_PERCENT_MAX,
+    REPAIR_CREDIT_BYTES_MIN, REPAIR_CREDIT_PERIOD, REPAIR_PERIOD_MAX, REPAIR_RATE_MIN, REPAIR_SHARE_PERCENT_MAX,
+    SORT_AGE_THRESHOLD,
 };
 use nalcast_core::seal::Seal as _;
 use nalcast_core::send::{Recovery, ViewerInfo};
@@ -112,7 +113,8 @@ pub(crate) fn check_path(now: Timestamp, viewer: &ViewerInfo, least: Duration, l
     }
     // Whole seconds, measured from any moment, may hold as much as two that are counted here.
     let rate = (2 * load.peak * REPAIR_SHARE_PERCENT_MAX / 100).max(2 * REPAIR_RATE_MIN);
-    let most = rate * (now.as_micros() / 1_000_000 + 2) + REPAIR_CREDIT_BYTES_MIN + load.largest;
+    let seconds = now.as_micros() / 1_000_000 + 1 + REPAIR_CREDIT_PERIOD.as_secs();
+    let most = rate * seconds + REPAIR_CREDIT_BYTES_MIN;
     match viewer.traffic.repair_bytes <= most {
         true => Ok(()),
         false => Err(format!("{} bytes of repairs at {} bytes a second", viewer.traffic.repair_bytes, load.peak)),
@@ -142,6 +144,21 @@ impl KeyRequests {
     /// Another server begins.
     pub(crate) fn forget(&mut self) {
         self.0.clear();
+    }
+}
+
+/// What a viewer knew of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Knew {
+    Nothing,
+    Perhaps,
+    Since(Timestamp),
+}
+
+impl Knew {
+    /// Whether it has waited for the frame for longer than any repair may take. A frame is known once it is sorted.
+    fn is_over(self, now: Timestamp) -> bool {
+        matches!(self, Self::Since(at) if now > at + REPAIR_PERIOD_MAX + SORT_AGE_THRESHOLD)
     }
 }
 
@@ -216,11 +233,8 @@ impl WireChecker {
     /// # Errors
     /// If it waited for longer than any repair may take.
     pub(crate) fn ended(&self, now: Timestamp, frame_id: u64) -> Result<(), Violation> {
-        let knew = self.sessions.last().and_then(|session| session.knew(frame_id));
-        match knew.is_none_or(|at| now <= at + REPAIR_PERIOD_MAX + CLOCK_UNIT) {
-            true => Ok(()),
-            false => Err(format!("frame {frame_id} ends, known of since {knew:?}")),
-        }
+        let knew = self.sessions.last().map_or(Knew::Nothing, |session| session.knew(frame_id));
+        if knew.is_over(now) { Err(format!("frame {frame_id} ends, known of: {knew:?}")) } else { Ok(()) }
     }
 
     /// The server sends the viewer a datagram.
@@ -272,10 +286,14 @@ impl Session {
         self.known.extend((first..=frame_id).map(|id| (id, now)));
     }
 
-    /// When the viewer knew of a frame; of those before the first one that it saw together with that.
-    fn knew(&self, frame_id: u64) -> Option<Timestamp> {
-        let (first, at) = self.known.first_key_value()?;
-        if frame_id < *first { Some(*at) } else { self.known.get(&frame_id).copied() }
+    /// When the viewer knew of a frame. That there are frames before the first one that it saw it learns from references
+    /// only, which nobody sees here.
+    fn knew(&self, frame_id: u64) -> Knew {
+        match (self.known.get(&frame_id), self.known.first_key_value()) {
+            (Some(at), _) => Knew::Since(*at),
+            (None, Some((first, _))) if frame_id < *first => Knew::Perhaps,
+            (None, _) => Knew::Nothing,
+        }
     }
 
     /// Whether a datagram to the viewer was sealed for this session.
@@ -301,8 +319,8 @@ impl Session {
             }
             let newest = self.known.last_key_value().map_or(0, |(id, _)| *id);
             let knew = self.knew(frame_id_full(newest, need.frame));
-            if knew.is_none_or(|at| now > at + REPAIR_PERIOD_MAX) {
-                return Err(format!("frame {} is asked for, known of since {knew:?}", need.frame));
+            if knew == Knew::Nothing || knew.is_over(now) {
+                return Err(format!("frame {} is asked for, known of: {knew:?}", need.frame));
             }
         }
         self.report_bytes += len as u64;

@@ -20,4 +20,5 @@ mod paths;
 mod playout;
 mod references;
 mod repairs;
+mod shared_references;
 mod streams;

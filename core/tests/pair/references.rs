@@ -3,21 +3,19 @@
 use core::time::Duration;
 
 use nalcast_core::send::{Recovery, References, ServerConfig, ServerEvent};
-use nalcast_core::wire::Writer;
 use nalcast_core::wire::control::{Control, Wish};
-use nalcast_core::wire::feedback::{Acks, Feedback, Needs, Recover, RecoverKind};
 
 use crate::world::look::{DELAY, FRAME, MS, asks_to_recover, frame_of, lose_frames, released, say, wanted};
-use crate::world::{Datagram, Kind, World, server_config};
+use crate::world::{Kind, World, server_config};
 
-const MARKED: References = References { refers_to: None, marks_long_term: true };
+pub(crate) const MARKED: References = References { refers_to: None, marks_long_term: true };
 
 fn to(id: u64) -> References {
     References { refers_to: Some(id), marks_long_term: false }
 }
 
 /// `viewers` that have shown frame 1, a key frame and long-term reference, and the next ten.
-fn up(viewers: usize) -> World {
+pub(crate) fn up(viewers: usize) -> World {
     let mut world = World::new(ServerConfig { recovery: Recovery::LongTermReferences, ..server_config() }, DELAY);
     (0..viewers).for_each(|_| {
         world.join();
@@ -32,7 +30,7 @@ fn up(viewers: usize) -> World {
     world
 }
 
-fn shared(world: &World) -> Vec<u64> {
+pub(crate) fn shared(world: &World) -> Vec<u64> {
     let events = world.server_events.iter();
     events
         .filter_map(
@@ -41,7 +39,7 @@ fn shared(world: &World) -> Vec<u64> {
         .collect()
 }
 
-fn references_wanted(world: &World) -> Vec<u64> {
+pub(crate) fn references_wanted(world: &World) -> Vec<u64> {
     let events = world.server_events.iter();
     events
         .filter_map(
@@ -162,49 +160,6 @@ fn thirty_two_viewers_that_lost_a_frame_make_one_request() {
     assert_eq!((references_wanted(&world).len(), wanted(&world)), (1, 0));
 }
 
-#[test]
-fn what_one_viewer_lacks_is_no_reference_for_anybody() {
-    let mut world = up(2);
-    // The next long-term reference reaches the second viewer only.
-    world.fate = Box::new(|datagram| {
-        let lost = datagram.viewer == 0 && frame_of(datagram) == Some(12);
-        if lost { vec![] } else { vec![Duration::ZERO] }
-    });
-    world.feed_told(Kind::Delta, 900, MARKED);
-    world.play(12, FRAME, |_| (Kind::Delta, 900));
-    assert_eq!(shared(&world), [] as [u64; 0]);
-    // Both have the first one.
-    assert_eq!((references_wanted(&world), wanted(&world)), (vec![1], 0));
-    // A newcomer has the newest picture and what leads to it, but for the first one as soon as there is a way round it.
-    let mut world = up(1);
-    world.feed(Kind::Key, 4_000);
-    world.run(200 * MS);
-    lose_frames(&mut world, 13..=13);
-    world.play(12, FRAME, |_| (Kind::Delta, 900));
-    assert_eq!((references_wanted(&world), wanted(&world)), (vec![], 1), "a key frame ended the references before it");
-}
-
-#[test]
-fn a_viewer_that_always_needs_help_has_no_say_in_what_the_others_refer_to() {
-    let mut world = up(2);
-    let is_hopeless =
-        |datagram: &Datagram| datagram.viewer == 1 && frame_of(datagram).is_some_and(|id| id.is_multiple_of(4));
-    world.fate = Box::new(move |datagram| if is_hopeless(datagram) { vec![] } else { vec![Duration::ZERO] });
-    // It asks for one way back after the other, until its right to them is used up.
-    for _ in 0..120 {
-        let pending = references_wanted(&world).len() + wanted(&world);
-        world.feed(Kind::Delta, 900);
-        world.run(FRAME);
-        if wanted(&world) + references_wanted(&world).len() > pending {
-            world.feed(Kind::Key, 3_000);
-        }
-    }
-    world.server_events.clear();
-    let marked = world.feed_told(Kind::Delta, 900, MARKED);
-    world.run(200 * MS);
-    assert_eq!(shared(&world), [marked], "the first viewer has it");
-}
-
 /// Layers like 0 1 0 1, whose upper one others refer to.
 fn layered(world: &mut World, count: usize, len: usize) {
     for _ in 0..count {
@@ -262,23 +217,6 @@ fn a_wish_for_the_base_layer_alone_is_heard() {
 }
 
 #[test]
-fn a_viewer_that_shows_nothing_is_not_waited_for_long() {
-    let mut world = up(2);
-    // From the second viewer nothing is heard but that it is there.
-    world.fate = Box::new(|datagram| {
-        let is_media_to_it = datagram.viewer == 1 && !datagram.to_server && frame_of(datagram).is_some();
-        if is_media_to_it { vec![] } else { vec![Duration::ZERO] }
-    });
-    let marked = world.feed_told(Kind::Delta, 900, MARKED);
-    world.run(200 * MS);
-    assert_eq!(shared(&world), [] as [u64; 0], "it may still come");
-    world.run(800 * MS);
-    lose_frames(&mut world, marked + 1..=marked + 1);
-    world.play(12, FRAME, |_| (Kind::Delta, 900));
-    assert_eq!(references_wanted(&world), [marked]);
-}
-
-#[test]
 fn who_was_away_while_the_references_changed_gets_a_key_frame() {
     let mut world = up(2);
     // For six seconds nothing reaches the first viewer, which goes on reporting; meanwhile all references are new.
@@ -305,76 +243,6 @@ fn who_was_away_while_the_references_changed_gets_a_key_frame() {
         world.run(FRAME);
     }
     assert_eq!(released(&world, 0).last(), Some(&world.source.newest()));
-}
-
-/// Two viewers of which the second one has not got frame `marked`, a long-term reference.
-fn one_lacks() -> (World, u64) {
-    let mut world = up(2);
-    let marked = world.source.newest() + 1;
-    world.fate = Box::new(move |datagram| {
-        let lost = datagram.viewer == 1 && frame_of(datagram).is_some_and(|id| u64::from(id) >= marked);
-        if lost { vec![] } else { vec![Duration::ZERO] }
-    });
-    assert_eq!(world.feed_told(Kind::Delta, 900, MARKED), marked);
-    world.run(100 * MS);
-    assert_eq!(shared(&world), [] as [u64; 0]);
-    (world, marked)
-}
-
-#[test]
-fn a_reference_is_shared_once_who_lacks_it_is_gone_or_pauses_or_waited_for_long_enough() {
-    let (mut world, marked) = one_lacks();
-    world.at_viewer(1, |client, now| client.handle_leave(now));
-    world.run(100 * MS);
-    assert_eq!(shared(&world), [marked]);
-
-    let (mut world, marked) = one_lacks();
-    world.at_viewer(1, |client, now| client.handle_pause(now, true));
-    world.run(100 * MS);
-    assert_eq!(shared(&world), [marked]);
-
-    let (mut world, marked) = one_lacks();
-    world.run(750 * MS);
-    assert_eq!(shared(&world), [] as [u64; 0]);
-    world.run(100 * MS);
-    assert_eq!(shared(&world), [marked]);
-}
-
-#[test]
-fn a_viewer_that_says_it_failed_takes_no_reference_from_the_others() {
-    let mut world = up(2);
-    let key = world.feed_told(Kind::Key, 900, MARKED);
-    world.run(40 * MS);
-    assert_eq!(shared(&world), [key]);
-    // It names a frame that the key frame on its way helps against: it costs it nothing.
-    let first_bad = u16::try_from(key - 1).expect("a small number");
-    let report = Feedback {
-        config_epoch: 1,
-        largest: 1,
-        ack_delay: 0,
-        received_at: 0,
-        last_decoded: None,
-        waiting_for: first_bad,
-        paused: false,
-        acks: Acks::default(),
-        needs: Needs::default(),
-        recover: Some(Recover { kind: RecoverKind::Key, first_bad, last_good: 0 }),
-        ce_count: None,
-    };
-    let mut buf = [0; 100];
-    let mut writer = Writer::new(&mut buf);
-    report.write(&mut writer);
-    let len = writer.finish().expect("it fits");
-    say(&mut world, 1, true, &Control::Feedback(&buf[..len]));
-    world.run(60 * MS);
-    assert_eq!((references_wanted(&world), wanted(&world)), (vec![], 0));
-    let lost = key + 5;
-    world.fate = Box::new(move |datagram| {
-        let lost = datagram.viewer == 0 && frame_of(datagram).is_some_and(|id| u64::from(id) == lost);
-        if lost { vec![] } else { vec![Duration::ZERO] }
-    });
-    world.play(16, FRAME, |_| (Kind::Delta, 900));
-    assert_eq!((references_wanted(&world), wanted(&world)), (vec![key], 0));
 }
 
 #[test]

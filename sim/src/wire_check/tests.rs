@@ -140,7 +140,7 @@ fn a_viewer_asks_for_what_it_knows_of_and_waits_for_as_long_as_that_is_of_use() 
         session.arrives(10, FragmentHeader { frame_id_low: 2, ..FRAGMENT });
         session.report(at, &Feedback { needs: Needs::from_bytes(&needs(frame)), ..REPORT })
     };
-    let last = 10 + REPAIR_PERIOD_MAX.as_millis() as u64;
+    let last = 10 + (REPAIR_PERIOD_MAX + SORT_AGE_THRESHOLD).as_millis() as u64;
     assert_eq!((asks(20, 2), asks(last, 2)), (Ok(()), Ok(())));
     for (what, at, frame) in [("too late", last + 1, 2), ("it has that", 20, 1), ("it cannot know of that", 20, 3)] {
         assert!(asks(at, frame).is_err(), "{what}");
@@ -212,5 +212,5 @@ fn a_path_is_no_shorter_than_it_is_and_repairs_have_their_share() {
         check_path(ms(1_000), &viewer, Duration::from_millis(40), &load)
     };
     assert_eq!((check(40, 0), check(100, 100_000)), (Ok(()), Ok(())));
-    assert!(check(38, 0).is_err() && check(40, 400_000).is_err());
+    assert!(check(38, 0).is_err() && check(40, 700_000).is_err());
 }

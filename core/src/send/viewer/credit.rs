@@ -9,38 +9,49 @@ use crate::limits::{
 use crate::send::pacer::Rate;
 use crate::time::{Timestamp, micros};
 
-/// Bytes that are earned with time.
+/// Bytes that are earned with time; fewer than none if more was spent than was there.
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
-    bytes: u64,
+    bytes: i64,
     rate: u64,
     at: Timestamp,
 }
 
 impl Bucket {
     const fn new(now: Timestamp, bytes: u64) -> Self {
-        Self { bytes, rate: REPAIR_RATE_MIN, at: now }
+        Self { bytes: signed(bytes), rate: REPAIR_RATE_MIN, at: now }
     }
 
-    fn get(&self, now: Timestamp) -> u64 {
+    fn get(&self, now: Timestamp) -> i64 {
         let cap = (self.rate * REPAIR_CREDIT_PERIOD.as_secs()).max(REPAIR_CREDIT_BYTES_MIN);
-        (self.bytes + micros(now - self.at) * self.rate / 1_000_000).min(cap)
+        (self.bytes + signed(micros(now - self.at) * self.rate / 1_000_000)).min(signed(cap))
     }
 
     fn follow(&mut self, now: Timestamp, rate: u64) {
         *self = Self { bytes: self.get(now), rate: rate.max(REPAIR_RATE_MIN), at: now };
     }
 
-    /// Takes up to `bytes`; how many are left to be paid.
-    fn spend(&mut self, now: Timestamp, bytes: u64) -> u64 {
-        let here = self.get(now);
-        *self = Self { bytes: here.saturating_sub(bytes), rate: self.rate, at: now };
-        bytes.saturating_sub(here)
+    /// Takes `bytes`, here or not.
+    fn spend(&mut self, now: Timestamp, bytes: u64) {
+        *self = Self { bytes: self.get(now) - signed(bytes), rate: self.rate, at: now };
+    }
+
+    /// Takes what is here of `bytes`; how many are left to be paid.
+    fn spend_some(&mut self, now: Timestamp, bytes: u64) -> u64 {
+        let here = self.get(now).max(0).unsigned_abs().min(bytes);
+        self.spend(now, here);
+        bytes - here
     }
 
     fn due(&self, bytes: u64) -> Timestamp {
-        self.at + Duration::from_micros((bytes.saturating_sub(self.bytes) * 1_000_000).div_ceil(self.rate))
+        let missing = (signed(bytes) - self.bytes).max(0).unsigned_abs();
+        self.at + Duration::from_micros((missing * 1_000_000).div_ceil(self.rate))
     }
+}
+
+/// Counts of bytes are far below the most that a number holds.
+const fn signed(bytes: u64) -> i64 {
+    bytes.cast_signed()
 }
 
 /// Parity has its own cap, a share of each frame, and comes first, for it saves repairs; but some of the credit is kept for
@@ -63,15 +74,16 @@ impl RepairCredit {
         self.reserve.follow(now, source.0 * REPAIR_RESERVE_PERCENT / 100);
     }
 
-    /// A repair of so many bytes was sent.
+    /// A repair of so many bytes was sent: a burst may cost more than there is, which the next one waits for.
     pub(super) fn spend(&mut self, now: Timestamp, bytes: u64) {
-        let unpaid = self.reserve.spend(now, bytes);
-        self.shared.spend(now, unpaid);
+        let unpaid = self.reserve.spend_some(now, bytes);
+        let debtor = if self.shared.get(now) > 0 { &mut self.shared } else { &mut self.reserve };
+        debtor.spend(now, unpaid);
     }
 
     /// Parity of so many bytes was sent.
     pub(super) fn spend_on_parity(&mut self, now: Timestamp, bytes: u64) {
-        self.shared.spend(now, bytes);
+        self.shared.spend_some(now, bytes);
     }
 
     /// When a repair of `bytes` may be sent.
@@ -104,6 +116,19 @@ mod tests {
         credit.follow(at(100), Rate(0), false);
         assert_eq!(credit.due(30_000), at(1_100));
         assert_eq!(credit.due(60_000), at(2_100));
+    }
+
+    #[test]
+    fn what_a_burst_costs_too_much_the_next_one_waits_for() {
+        let mut credit = RepairCredit::new(START);
+        credit.follow(START, Rate(600_000), false);
+        credit.spend(START, REPAIR_CREDIT_BYTES_MIN + 15_000);
+        assert_eq!((credit.due(6_000), credit.due(60_000)), (at(70), at(250)));
+        // Nor does the reserve lend more than it earns.
+        credit.spend(at(10), 12_600);
+        assert_eq!((credit.due(6_000), credit.due(60_000)), (at(70), at(250)));
+        credit.spend(at(70), 21_600);
+        assert_eq!(credit.due(3_000), at(132));
     }
 
     #[test]
