@@ -166,7 +166,7 @@ impl Viewer {
     }
 
     /// A frame has ended; one that leaves waits for nothing but its goodbye.
-    fn check_ended(&self, now: Timestamp, frame_id: u64) -> Result<(), Violation> {
+    fn check_ended(&mut self, now: Timestamp, frame_id: u64) -> Result<(), Violation> {
         if self.is_live() { self.wire.ended(now, frame_id) } else { Ok(()) }
     }
 

@@ -176,6 +176,8 @@ struct Session {
     left: BTreeMap<u64, Timestamp>,
     /// When the viewer knew of a frame.
     known: BTreeMap<u64, Timestamp>,
+    /// When the first frame ended.
+    started: Option<Timestamp>,
     recent: VecDeque<(Timestamp, u64)>,
     recent_bytes: u64,
 }
@@ -232,8 +234,14 @@ impl WireChecker {
     ///
     /// # Errors
     /// If it waited for longer than any repair may take.
-    pub(crate) fn ended(&self, now: Timestamp, frame_id: u64) -> Result<(), Violation> {
-        let knew = self.sessions.last().map_or(Knew::Nothing, |session| session.knew(frame_id));
+    pub(crate) fn ended(&mut self, now: Timestamp, frame_id: u64) -> Result<(), Violation> {
+        let Some(session) = self.sessions.last_mut() else { return Ok(()) };
+        // Up to then it may have learned of frames before this one, and has to wait for those first.
+        let started = *session.started.get_or_insert(now);
+        let knew = match session.knew(frame_id) {
+            Knew::Since(at) => Knew::Since(at.max(started)),
+            other => other,
+        };
         if knew.is_over(now) { Err(format!("frame {frame_id} ends, known of: {knew:?}")) } else { Ok(()) }
     }
 
@@ -275,6 +283,7 @@ impl Session {
             media_bytes: 0,
             left: BTreeMap::new(),
             known: BTreeMap::new(),
+            started: None,
             recent: VecDeque::new(),
             recent_bytes: 0,
         }

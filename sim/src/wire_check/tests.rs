@@ -147,6 +147,7 @@ fn a_viewer_asks_for_what_it_knows_of_and_waits_for_as_long_as_that_is_of_use() 
     }
     let mut session = Session::new();
     session.arrives(10, FragmentHeader { frame_id_low: 2, ..FRAGMENT });
+    assert_eq!(session.wire.ended(ms(10), 1), Ok(()));
     assert_eq!((session.wire.ended(ms(last), 2), session.wire.ended(ms(last * 2), 3)), (Ok(()), Ok(())));
     assert!(session.wire.ended(ms(last + 2), 2).is_err());
 }
