@@ -240,7 +240,7 @@ impl WireChecker {
         let started = *session.started.get_or_insert(now);
         let knew = match session.knew(frame_id) {
             Knew::Since(at) => Knew::Since(at.max(started)),
-            other => other,
+            other @ (Knew::Nothing | Knew::Perhaps) => other,
         };
         if knew.is_over(now) { Err(format!("frame {frame_id} ends, known of: {knew:?}")) } else { Ok(()) }
     }
