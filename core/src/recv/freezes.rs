@@ -116,7 +116,6 @@ impl Freezes {
     /// The user wants to see nothing: what was shown last is to stand.
     pub(super) const fn pause(&mut self) {
         self.last = None;
-        self.silence = Duration::ZERO;
     }
 
     /// A frame is on the screen; the freeze that this ends.

@@ -188,7 +188,8 @@ mod tests {
         // Once one in twenty of the last 256 was slow no more, about six seconds ago.
         assert!(falling > ms(25) && falling < ms(35), "{falling:?}");
         assert_eq!(feed(366, 2_000, 20), ms(20));
-        assert_eq!(feed(2_366, 256, 500), ms(145), "in time within the budget");
+        assert_eq!(feed(2_366, 256, 900), ms(145), "in time within the budget");
+        assert_eq!(smoothing.get(ms(5_000)), SMOOTHING_MAX);
     }
 
     #[test]

@@ -148,8 +148,39 @@ fn parity(bytes_per_second: u64) -> Vec<u64> {
 
 #[test]
 fn while_the_delay_rises_no_parity_makes_the_queue_longer() {
-    let [.., wide] = parity(10_000_000)[..] else { panic!("six dozens") };
-    let [.., narrow] = parity(110_000)[..] else { panic!("six dozens") };
-    assert!(wide >= 12, "{wide} rows for a dozen frames");
-    assert!(narrow * 3 <= wide, "{narrow} of {wide} rows where the path carries less than is made");
+    let (wide, narrow) = (parity(10_000_000), parity(150_000));
+    assert_eq!(wide[..4], narrow[..4]);
+    assert!(wide[4] >= 24, "{} rows for a dozen frames", wide[4]);
+    assert!(narrow[4] * 4 <= wide[4], "{} of {} rows where the path carries less than is made", narrow[4], wide[4]);
+}
+
+#[test]
+fn against_bursts_rows_leave_later_than_their_frame_and_none_is_left_out() {
+    // A round trip takes longer than there is time: only what goes along helps.
+    let mut world = World::new(server_config(), DELAY * 6);
+    world.budget = Some(120 * MS);
+    world.join();
+    world.run(800 * MS);
+    world.feed(Kind::Key, 5_000);
+    world.run(400 * MS);
+    // Bursts of three datagrams.
+    lose_media(&mut world, |number, _| number % 60 < 3);
+    world.play(120, FRAME, |_| (Kind::Disposable, 6_000));
+    // So many at a time that not all rows can wait.
+    let (from, first) = (world.log.len(), world.source.newest() + 1);
+    world.play(40, MS, |_| (Kind::Disposable, 6_000));
+    world.run(300 * MS);
+    let sent = |id: u64, parity: bool| {
+        let of_frame = world.log[from..].iter().filter(move |datagram| frame_of(datagram).map(u64::from) == Some(id));
+        let header = |datagram: &Datagram| {
+            let text = plaintext(datagram)?;
+            FragmentHeader::read(&mut Reader::new(text)).ok().filter(|header| header.parity == parity && !header.repair)
+        };
+        of_frame.filter(move |datagram| header(datagram).is_some()).map(|datagram| datagram.sent).collect::<Vec<_>>()
+    };
+    let waited: Vec<_> =
+        (first..first + 20).map(|id| sent(id, true).first().map(|at| *at - sent(id, false)[0])).collect();
+    assert!(waited.iter().all(Option::is_some), "each has rows: {waited:?}");
+    assert!(waited[..8].iter().all(|time| *time > Some(20 * MS)), "{waited:?}");
+    assert!(waited.contains(&Some(Duration::ZERO)), "so many cannot wait: {waited:?}");
 }

@@ -249,3 +249,23 @@ pub(super) fn rounds_left(time_left: Duration, one_way: Duration, rtt: Duration)
 
 /// Time that a round of repair takes besides the round trip: to notice, to ask and to send.
 const ROUND_OVERHEAD: Duration = Duration::from_millis(3);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_is_bounded_and_dropped_when_its_time_is_over() {
+        let ms = Timestamp::from_millis;
+        let mut repairs = Repairs::new();
+        let seen = Seen { largest: 0, sent_after: ms(0) };
+        for id in 1..=PENDING_REPAIRS_MAX as u64 * 2 {
+            repairs.begin(id, false, 900, Cut::new(900, 1_000));
+            repairs.plan(id, 0, 1, 0, seen, ms(10 + id));
+        }
+        assert_eq!(repairs.pending.len(), PENDING_REPAIRS_MAX);
+        assert_eq!(repairs.next(ms(11)).map(|pending| pending.id), Some(1));
+        assert_eq!(repairs.next(ms(12)).map(|pending| pending.id), Some(2));
+        assert!(repairs.next(ms(1_000)).is_none() && !repairs.is_pending());
+    }
+}

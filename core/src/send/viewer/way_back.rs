@@ -13,8 +13,6 @@ use crate::time::Timestamp;
 
 /// A way back sent this long ago, plus a round trip, should have shown its effect.
 const REMEDY_EFFECT_PERIOD: Duration = Duration::from_millis(50);
-/// However long the round trip claims to be.
-const REMEDY_EFFECT_MAX: Duration = Duration::from_secs(1);
 
 /// A viewer that has not come as far as a reference so long after it was made is not waited for, however long its round
 /// trip claims to be.
@@ -92,7 +90,7 @@ impl<S: Seal> Viewer<S> {
     /// counted against the viewer, so ask only if nothing as good is wanted already.
     pub(in crate::send) fn is_remedy_due(&mut self, now: Timestamp, first_bad: u64) -> bool {
         let waiting = self.newest_way_back_queued().is_some_and(|id| id > first_bad);
-        let effect = (self.sent.rtt().or_initial() + REMEDY_EFFECT_PERIOD).min(REMEDY_EFFECT_MAX);
+        let effect = self.sent.rtt().or_initial() + REMEDY_EFFECT_PERIOD;
         let on_its_way = self.last_way_back.is_some_and(|it| it.id > first_bad && now < it.sent + effect);
         let granted = !waiting && !on_its_way && !self.wishes.is_paused() && self.key_bucket.take(now);
         self.asks |= granted;
