@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use nalcast_core::Timestamp;
 use nalcast_core::limits::{
-    BURST_DATAGRAMS_MAX, CATCH_UP_BYTES_MAX, DATAGRAM_BYTES_MAX, FEEDBACK_SPACING_MIN, KEY_FRAME_BURST,
+    BURST_DATAGRAMS_MAX, CATCH_UP_BYTES_MAX, DATAGRAM_BYTES_MAX, FEEDBACK_SPACING_MIN, IDLE_PERIOD, KEY_FRAME_BURST,
     KEY_FRAME_SPACING, PACING_FRAME_PERIOD, PACING_LATENESS, PACING_QUEUE_PERIOD, QUEUE_AGE_MAX,
     REPAIR_CREDIT_BYTES_MIN, REPAIR_CREDIT_PERIOD, REPAIR_PERIOD_MAX, REPAIR_RATE_MIN, REPAIR_SHARE_PERCENT_MAX,
     SORT_AGE_THRESHOLD,
@@ -35,9 +35,8 @@ const REPORT_RATE: u64 = 50_000 / 8;
 const REPORT_SLACK: u64 = 1_500 + 600;
 /// What else travels with a report: answers to PING, a wish, once a second a PING.
 const BESIDE_PERCENT: u64 = 20;
-/// The longest that a path is silent in one direction, and the way there and back: so much later a viewer may learn of a
-/// frame, and so much later its repair may leave.
-const OUTAGE_MAX: Duration = Duration::from_secs(4);
+/// So long after a frame left a viewer may learn of it: over a session that is silent for longer nothing is sent again.
+const OUTAGE_MAX: Duration = IDLE_PERIOD;
 /// Frames whose leaving is remembered.
 const FRAMES_MAX: usize = 512;
 
